@@ -1,0 +1,88 @@
+"""Raw records → network input. What is fitted is fitted to the records that a model may see, only.
+
+A column that never varies gets scale 1 after its mean is taken off, so nothing divides by zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from disgorge_core.types import Array, Column, Dataset, Preprocessing
+
+
+def fit(data: Dataset, rows: Array) -> Preprocessing:
+    """Fit to the records of these rows: known categories, mean and standard deviation."""
+    x = data.take(rows)
+    if data.kind == "image":
+        shift, scale = _moments(x.reshape(-1, x.shape[-1]))
+        return Preprocessing("image", shift, scale)
+    columns = tuple(_column(x[name]) for name in x.columns)
+    shift, scale = _moments(encode_table(x, columns))
+    return Preprocessing("table", shift, scale, columns)
+
+
+def fixed_pixels(
+    channels: int, mean: Sequence[float] = (), std: Sequence[float] = ()
+) -> Preprocessing:
+    """Pixels / 255, then (value - mean) / std, all stated in advance."""
+    shift = 255.0 * np.array(mean or [0.0] * channels)
+    return Preprocessing(
+        "image", shift, 1 / (255.0 * np.array(std or [1.0] * channels)), fitted=False
+    )
+
+
+def fixed_numbers(names: Sequence[str]) -> Preprocessing:
+    """The numbers of a table as they are."""
+    columns = tuple(Column(str(name)) for name in names)
+    return Preprocessing(
+        "table", np.zeros(len(columns)), np.ones(len(columns)), columns, fitted=False
+    )
+
+
+def transform(p: Preprocessing, x: Any, dtype: str = "float32") -> Array:
+    """Network input: pictures (n, channels, height, width), tables (n, encoded columns)."""
+    if p.kind == "image":
+        z = (np.asarray(x, dtype=np.float64) - p.shift) * p.scale
+        return np.ascontiguousarray(z.transpose(0, 3, 1, 2), dtype=dtype)
+    z = (encode_table(x, p.columns) - p.shift) * p.scale
+    return np.nan_to_num(z, nan=0.0).astype(dtype)
+
+
+def input_shape(p: Preprocessing, raw: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape of one network input, given the shape of one raw record."""
+    if p.kind == "image":
+        return (raw[2], raw[0], raw[1])
+    return (sum(column.width for column in p.columns),)
+
+
+def encode_table(x: pd.DataFrame, columns: Sequence[Column]) -> Array:
+    """Encoded columns (n, d) float64: numbers as they are (missing NaN), categories one-hot."""
+    parts = [_encode(x[column.name], column) for column in columns]
+    return np.concatenate(parts, axis=1) if parts else np.zeros((len(x), 0))
+
+
+def _encode(values: pd.Series, column: Column) -> Array:
+    if column.values is None:
+        return values.to_numpy(dtype=np.float64, na_value=np.nan)[:, None]
+    codes = pd.Categorical(values.astype("string"), categories=list(column.values)).codes
+    return (codes[:, None] == np.arange(len(column.values))[None]).astype(np.float64)
+
+
+def _column(values: pd.Series) -> Column:
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return Column(str(values.name))
+    seen = values.dropna().astype("string").unique()
+    return Column(str(values.name), tuple(sorted(map(str, seen))))
+
+
+def _moments(z: Array) -> tuple[Array, Array]:
+    known = ~np.isnan(z) if z.dtype.kind == "f" else np.ones(z.shape, bool)
+    count = np.maximum(known.sum(0), 1)
+    mean = np.where(known, z, 0).sum(0, dtype=np.float64) / count
+    spread = np.where(known, z - mean, 0)
+    std = np.sqrt((spread**2).sum(0) / count)
+    return mean, 1 / np.where(std > 1e-12 * (1 + np.abs(mean)), std, 1.0)

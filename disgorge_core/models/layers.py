@@ -1,0 +1,124 @@
+"""Plain feed-forward networks as lists of layers: build, initialise, name their weights."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from disgorge_core.errors import BadModel
+from disgorge_core.types import Layer
+
+Options = Mapping[str, Any]
+
+
+class MeanOverTokens(nn.Module):
+    """Mean of token vectors (n, tokens, d) → (n, d)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Average over the tokens."""
+        return x.mean(1)
+
+
+KINDS: dict[str, Callable[..., nn.Module]] = {
+    "linear": lambda inputs, outputs, bias=True: nn.Linear(inputs, outputs, bias=bias),
+    "conv2d": lambda inputs, outputs, kernel=3, stride=1, padding=1, groups=1, bias=True: nn.Conv2d(
+        inputs, outputs, kernel, stride, padding, groups=groups, bias=bias
+    ),
+    "groupnorm": lambda groups, channels: nn.GroupNorm(groups, channels),
+    "batchnorm1d": lambda channels: nn.BatchNorm1d(channels),
+    "batchnorm2d": lambda channels: nn.BatchNorm2d(channels),
+    "layernorm": lambda channels: nn.LayerNorm(channels),
+    "embedding": lambda tokens, channels: nn.Embedding(tokens, channels),
+    "mean_over_tokens": lambda: MeanOverTokens(),
+    "relu": lambda: nn.ReLU(),
+    "leaky_relu": lambda slope=0.01: nn.LeakyReLU(slope),
+    "gelu": lambda: nn.GELU(),
+    "silu": lambda: nn.SiLU(),
+    "tanh": lambda: nn.Tanh(),
+    "sigmoid": lambda: nn.Sigmoid(),
+    "flatten": lambda: nn.Flatten(),
+    "maxpool": lambda kernel=2, stride=None: nn.MaxPool2d(kernel, stride),
+    "avgpool": lambda kernel=2, stride=None: nn.AvgPool2d(kernel, stride),
+    "globalpool": lambda: nn.AdaptiveAvgPool2d(1),
+    "dropout": lambda p=0.5: nn.Dropout(p),
+}
+
+ACTIVATIONS = ("relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid")
+WITH_WEIGHTS = (
+    "linear", "conv2d", "groupnorm", "batchnorm1d", "batchnorm2d", "layernorm", "embedding",
+)  # fmt: skip
+
+
+def module_names(layers: Sequence[Layer]) -> list[str]:
+    """A valid and unique module name for each layer: its own without dots, else kind and position."""
+    return [
+        layer.name.replace(".", "__") if layer.name else f"{layer.kind}_{position}"
+        for position, layer in enumerate(layers)
+    ]
+
+
+def build(layers: Sequence[Layer]) -> nn.Sequential:
+    """The network of a layer list, with torch's own (global) initialisation not yet replaced."""
+    names = module_names(layers)
+    if len(set(names)) != len(names):
+        raise BadModel("Two layers of the list have the same name.", "Give each its own name.")
+    return nn.Sequential(OrderedDict(zip(names, map(_module, layers), strict=True)))
+
+
+def _module(layer: Layer) -> nn.Module:
+    if layer.kind not in KINDS:
+        raise BadModel(
+            f"There is no layer of kind {layer.kind!r}.", f"Known are: {', '.join(KINDS)}."
+        )
+    try:
+        return KINDS[layer.kind](**layer.options)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise BadModel(
+            f"The layer {layer.name or layer.kind!r} cannot be built: {error}.",
+            "Correct its options in the layer list.",
+        ) from None
+
+
+def initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Draw fresh weights from one generator: uniform ±1/√fan_in, norms at 1 and 0."""
+    with torch.no_grad():
+        for module in network.modules():
+            _initialise_one(module, generator)
+
+
+def _initialise_one(module: nn.Module, generator: torch.Generator) -> None:
+    if isinstance(module, nn.Linear | nn.Conv2d):
+        bound = 1 / math.sqrt(max(1, module.weight[0].numel()))
+        module.weight.uniform_(-bound, bound, generator=generator)
+        if module.bias is not None:
+            module.bias.uniform_(-bound, bound, generator=generator)
+    elif isinstance(module, nn.Embedding):
+        module.weight.normal_(generator=generator)
+    elif isinstance(module, nn.GroupNorm | nn.LayerNorm | nn.BatchNorm1d | nn.BatchNorm2d):
+        module.reset_parameters()
+
+
+def state_as_it_came(layers: Sequence[Layer], network: nn.Module) -> dict[str, Tensor]:
+    """The state dict under the names of the file that the network came from."""
+    original = {
+        name: layer.name or name for name, layer in zip(module_names(layers), layers, strict=True)
+    }
+    return {_renamed(key, original): value for key, value in network.state_dict().items()}
+
+
+def _renamed(key: str, original: Mapping[str, str]) -> str:
+    module, _, weight = key.partition(".")
+    return f"{original[module]}.{weight}"
+
+
+def head_of(network: nn.Module) -> nn.Linear:
+    """The last linear layer; raises BadModel where there is none."""
+    linear = [m for m in network.modules() if isinstance(m, nn.Linear)]
+    if not linear:
+        raise BadModel("The network has no linear layer.", "Use a network that ends in one.")
+    return linear[-1]

@@ -1,0 +1,1 @@
+"""Disgorge: remove training data from a trained model, and measure what changed."""

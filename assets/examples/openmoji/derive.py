@@ -35,7 +35,7 @@ SEED = 0
 
 TONES = re.compile("-?1F3F[B-F]")
 REST = "extras"
-LABEL_OF_SUBGROUP = {  # for pictures whose own group is `component`, `extras-*`
+LABEL_OF_SUBGROUP = {  # for pictures whose own group is `component` or `extras-*`
     "hair-style": "people-body",
     "skin-tone": "symbols",
     "flags": "flags",
@@ -55,7 +55,7 @@ LABEL_OF_SUBGROUP = {  # for pictures whose own group is `component`, `extras-*`
 NOTICE = """# Attribution
 
 The pictures in `openmoji.npz` are [OpenMoji](https://openmoji.org/), version {version}: "All emojis
-designed by OpenMoji, the open-source emoji and icon project. License: CC BY-SA 4.0". Source:
+designed by OpenMoji \N{EN DASH} the open-source emoji and icon project. License: CC BY-SA 4.0". Source:
 <https://github.com/hfg-gmuend/openmoji>, npm package `openmoji`.
 
 - **Licence**: Creative Commons Attribution-ShareAlike 4.0 International
@@ -97,7 +97,12 @@ def main() -> None:
 
 def download(folder: Path) -> Path:
     """Fetch the pinned package with npm into the folder."""
-    subprocess.run(["npm", "pack", "--silent", f"{PACKAGE}@{VERSION}"], cwd=folder, check=True)
+    subprocess.run(
+        ["npm", "pack", "--silent", f"{PACKAGE}@{VERSION}"],
+        cwd=folder,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     return folder / f"{PACKAGE}-{VERSION}.tgz"
 
 
@@ -122,31 +127,27 @@ def picture(svg: Path) -> np.ndarray:
 
 
 def assemble(records: list[Record], x: np.ndarray, owner: np.ndarray) -> dict[str, np.ndarray]:
-    """Put together the arrays of the npz file; codes count from 0 into the `*_names`."""
-    label, label_names = codes([label_of(r) for r in records])
-    subgroup, subgroup_names = codes([r["subgroups"] for r in records])
-    near = clusters(records, x)
-    ids = [r["hexcode"] for r in records]
+    """Put together the arrays of the npz file."""
+    ids, near = [r["hexcode"] for r in records], clusters(records, x)
+    label = coded("label", [label_of(r) for r in records])
     return {
         "x": x,
         "ids": np.array(ids),
         "title": np.array([r["annotation"] for r in records]),
-        "label": label,
-        "label_names": label_names,
+        **label,
+        **coded("subgroup", [r["subgroups"] for r in records]),
         "owner": owner,
         "owner_names": np.array([artist_code(i) for i in range(owner.max() + 1)]),
-        "subgroup": subgroup,
-        "subgroup_names": subgroup_names,
         "near": near,
-        "split": splits(ids, near, label),
+        "split": splits(ids, near, label["label"]),
         "split_names": np.array(list(SPLITS)),
     }
 
 
-def codes(values: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Number the values by their sorted names."""
-    names, numbers = np.unique(np.array(values), return_inverse=True)
-    return numbers.astype(np.int16), names
+def coded(column: str, values: list[str]) -> dict[str, np.ndarray]:
+    """Write a column as codes that count from 0 into its sorted names."""
+    names, codes = np.unique(np.array(values), return_inverse=True)
+    return {column: codes.astype(np.int16), f"{column}_names": names}
 
 
 def label_of(record: Record) -> str:

@@ -99,18 +99,11 @@ def by_group(c: Comparison, data: Dataset, column: str, name: str = KEPT) -> pd.
 
 
 def _row(c: Comparison, data: Dataset, mask: Array, head: dict[str, str]) -> dict[str, object]:
-    before = score(c.before[mask], data.y[mask], data.task)
-    after = score(c.after[mask], data.y[mask], data.task)
-    values = [score(z[mask], data.y[mask], data.task).value for z in c.references]
+    before = metrics.quality(c.before[mask], data.y[mask], data.task)
+    after = metrics.quality(c.after[mask], data.y[mask], data.task)
+    values = [metrics.quality(z[mask], data.y[mask], data.task).value for z in c.references]
     return {**head, "n": int(mask.sum()), **_flat("before", before), **_flat("after", after),
             **_spread(values)}  # fmt: skip
-
-
-def score(z: Array, y: Array, task: str) -> Estimate:
-    """Accuracy of logits (n, classes), or root mean squared error of values (n, 1), with interval."""
-    if task == "regression":
-        return metrics.rmse(z[:, 0], y)
-    return metrics.accuracy(z, y)
 
 
 def _flat(name: str, e: Estimate) -> dict[str, float]:
@@ -174,8 +167,8 @@ def _values(c: Comparison, data: Dataset, rows: Array) -> pd.DataFrame:
 
 
 def set_names(c: Comparison, data: Dataset) -> Array:
-    """Name (n,) of the set that each record is in; earlier removals are named so."""
-    names = np.full(len(data), "Removed earlier or outside training", dtype=object)
+    """Name (n,) of the set that each record is in."""
+    names = np.where(c.forget, "Removed, not used in training", "Removed earlier").astype(object)
     for name, mask in sets(c, data).items():
         names[mask] = name
     return names

@@ -1,0 +1,191 @@
+"""Every sentence that promises something, in one place: tiers, claims, reasons, glossary, pages.
+
+A claim says what was done and what it leaves open; findings of an audit can lower it, never raise it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TierWords:
+    """How a tier is shown: a title, the sentence on its badge, and what it leaves open."""
+
+    title: str
+    badge: str
+    unproved: str
+
+
+TIERS: dict[str, TierWords] = {
+    "deleted": TierWords(
+        "Deleted",
+        "The listed files no longer exist in the listed places.",
+        "Copies that are not on the list.",
+    ),
+    "rebuilt": TierWords(
+        "Rebuilt",
+        "This model was produced by a run whose inputs exclude the data.",
+        "That the log is true, and what near-duplicates among the kept records carry.",
+    ),
+    "isolated": TierWords(
+        "Isolated",
+        "No remaining component was trained on the data.",
+        "What the choice of the records reveals, and any base that all components share.",
+    ),
+    "certified": TierWords(
+        "Certified",
+        "An observer's odds change by at most a factor e^ε, except with probability δ, "
+        "if the listed assumptions hold.",
+        "The assumptions themselves.",
+    ),
+    "empirical": TierWords(
+        "Empirical",
+        "The weights were changed to undo the data's influence; only tests can say how far.",
+        "Any attack that was not tried, and whether more training brings the data back.",
+    ),
+    "suppressed": TierWords(
+        "Suppressed",
+        "Outputs matching the rule are blocked. The model is unchanged.",
+        "Nearly everything: this is not removal.",
+    ),
+}
+
+FAMILIES: dict[str, str] = {
+    "retraining": "Train a model again without the records.",
+    "selective forgetting": "Edit the trained weights so that they behave as if trained without "
+    "the records.",
+    "compartmentalization": "Train in separate parts, so that only the parts that saw the records "
+    "must go.",
+    "differential privacy": "Limit in advance what any one record can change.",
+    "dataset emulation": "Train on stand-ins for the data instead of the data.",
+    "output guard": "Leave the model as it is and withhold its answers about the records.",
+}
+
+TIMINGS: dict[str, str] = {
+    "reactive": "Works on a finished model, with nothing arranged beforehand.",
+    "proactive": "The model must have been trained so that removal is possible later.",
+    "preemptive": "Limits beforehand what there will be to remove.",
+}
+
+# What weakens a claim; the key says why, the sentence is shown with the claim.
+RESERVATIONS: dict[str, str] = {
+    "shorter recipe": "It was trained by a shorter recipe than the original: {detail}.",
+    "scale touched": "One number, the scale of its logits, was taken from models that saw the "
+    "records; the weights before scaling were not.",
+    "preprocessing kept": "The scaling of the inputs was fitted with the removed records and is kept.",
+    "buffers kept": "The batch statistics inside the network were estimated with the removed records "
+    "and are kept.",
+    "history unknown": "Which records the original was trained on is unknown, and so is what its kept "
+    "parts carry.",
+    "backbone unknown": "The part of the network that was not trained here has an unknown history.",
+    "by looking": "The records were chosen by looking at the model; the bound does not cover this.",
+    "near": "{detail} kept records are near-duplicates of removed ones.",
+    "not in training": "{detail} of the chosen records were not trained on; only the others can be "
+    "removed.",
+    "no guard": "There are no validation records, so the loss of quality was not checked.",
+    "guard kept": "The output guard of an earlier request is still in place.",
+    "rolled back": "Every step that was tried cost more than {detail} points of validation quality, "
+    "so the weights were left as they were.",
+    "full retrain": "The short runs lost more than {detail} points of validation accuracy, so the "
+    "model was trained by the full recipe.",
+    "untested recipe": "The method was measured on plain SGD recipes without {detail}.",
+}
+
+NOT_AUDITED = "Not audited yet."
+NO_EFFECT = "The method ran and changed neither a weight nor an answer."
+NO_EFFECT_CLAIM = "No claim can be made: the model is the same as before."
+
+# Why a method stands first on the Plan page.
+REASONS: dict[str, str] = {
+    "statistics": "The model is a sum over its records, so they can be taken out of the sum exactly "
+    "and in an instant.",
+    "sisa": "The model was trained in shards, so only those that saw the records are trained again.",
+    "newton": "The model is small and convex, so one solve lands near the retrained weights; a full "
+    "retrain carries the stronger claim where it is affordable.",
+    "retrain": "A full retrain takes about {seconds} here and carries the strongest claim.",
+    "compressed_retrain": "A full retrain takes about {seconds} here; a shorter one never sees the "
+    "records either and comes closest for its cost.",
+    "empirical": "The recipe or the training records are not known, so nothing stronger than an "
+    "edit of the weights applies.",
+    "suppressed": "Nothing that changes the weights applies here; this only blocks answers.",
+}
+
+GLOSSARY: dict[str, str] = {
+    "model": "A file of numbers set by training; there is no page in it that holds a given record.",
+    "record": "One row of the training data: a picture, a text, a line of a table.",
+    "forget set": "The records that must go.",
+    "retain set": "All other training records.",
+    "disgorgement": "Giving up not only data that must go but what was built from it.",
+    "reference": "A model trained without the forget set by the same recipe and another seed: the "
+    "yardstick.",
+    "twin": "A model trained with everything and another seed: shows what chance alone changes.",
+    "recipe": "Everything needed to train a model again: loss, optimiser, epochs, batch, seed.",
+    "lineage": "What is known of where a model comes from and which records it saw.",
+    "influence": "An estimate of how much an output would change if a record had not been trained on.",
+    "margin": "How far the model prefers the true class over all others together; positive where it "
+    "gives that class more than half.",
+    "residual": "Predicted minus true value; stands where the margin stands, for models of numbers.",
+    "embedding": "The model's numeric fingerprint of a record; it may identify someone.",
+    "tier": "What the result of a method may be called; the weakest part decides.",
+    "claim": "What may be said of a new model because of how it was made.",
+    "finding": "One measurement of an audit, with its interval and the difference that chance makes.",
+    "tolerance": "The difference agreed beforehand to count as none.",
+    "suppression": "Stopping an output while leaving the model as it was.",
+    "certified removal": "A limit (ε, δ) on what an observer can tell apart, under listed assumptions.",
+    "memorisation": "The model can give back part of a record.",
+    "membership inference": "Guessing whether a record was trained on; evidence, not proof.",
+    "relearning": "A little training that brings removed material back.",
+    "near-duplicate": "A record almost the same as another; one left in can carry what the other took "
+    "out.",
+    "confidence interval": "The range that the true value plausibly lies in.",
+    "digest": "A fingerprint of a file: change one letter and it differs.",
+    "seed": "The number that makes a random run repeatable.",
+    "shard": "One part of the training data with a network of its own.",
+    "placebo": "The same method run on random kept records: what it does without a reason.",
+}
+
+PAGES: dict[str, str] = {
+    "home": "Open a worked example or one of your cases.",
+    "guide": "See which ways of removal there are, and which fits.",
+    "data": "See the records, their labels and where they come from.",
+    "model": "See what the model is, how good it is and what it was trained on.",
+    "explore": "Find records on the map or in the table and keep them as a forget set.",
+    "influence": "See what the chosen records hold up, before anything is changed.",
+    "plan": "Compare the methods that apply, then run one.",
+    "runs": "Watch running work and look back at finished runs.",
+    "before_after": "Compare the model before and after, beside references that never saw the records.",
+    "audit": "Test whether traces of the records are left.",
+    "evidence": "Hand over what was done, with digests that can be checked.",
+}
+
+
+def reservation(key: str, detail: object = "") -> str:
+    """The sentence of one reservation."""
+    return RESERVATIONS[key].format(detail=detail)
+
+
+def claim(
+    tier: str, title: str, removed: int, trained: int, reservations: Sequence[str] = ()
+) -> str:
+    """What may be said of a new model before any audit: done, promised, left open."""
+    words = TIERS[tier]
+    what = "blocked" if tier == "suppressed" else "to be removed"
+    done = f"{title}: {removed:,} of {trained:,} training records {what}."
+    left = f"Left open: {words.unproved[0].lower()}{words.unproved[1:]}"
+    return " ".join([done, words.badge, *reservations, left, NOT_AUDITED])
+
+
+def claim_of_nothing(title: str, removed: int, trained: int) -> str:
+    """The sentence for a run without effect."""
+    done = f"{title}: {removed:,} of {trained:,} training records to be removed."
+    return f"{done} {NO_EFFECT} {NO_EFFECT_CLAIM}"
+
+
+def duration(seconds: float) -> str:
+    """A length of time in plain words, to two digits."""
+    for unit, length in (("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.2g} {unit}"
+    return f"{max(1, round(seconds))} seconds" if seconds >= 1.5 else "a second"

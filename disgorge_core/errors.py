@@ -1,5 +1,7 @@
 """What can go wrong, each with its remedy: every message is one plain sentence for the screen."""
 
+from __future__ import annotations
+
 
 class DisgorgeError(Exception):
     """A problem that the user can understand, with what to do about it."""
@@ -8,6 +10,10 @@ class DisgorgeError(Exception):
         super().__init__(f"{problem} {remedy}".strip())
         self.problem = problem
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type[DisgorgeError], tuple[str, str]]:
+        """Travel whole between processes."""
+        return type(self), (self.problem, self.remedy)
 
 
 class BadData(DisgorgeError):

@@ -18,11 +18,34 @@ def fit(data: Dataset, rows: Array) -> Preprocessing:
     """Fit to the records of these rows: known categories, mean and standard deviation."""
     x = data.take(rows)
     if data.kind == "image":
-        shift, scale = _moments(x.reshape(-1, x.shape[-1]))
-        return Preprocessing("image", shift, scale)
-    columns = tuple(_column(x[name]) for name in x.columns)
-    shift, scale = _moments(encode_table(x, columns))
-    return Preprocessing("table", shift, scale, columns)
+        return fit_pixels(pixel_sums(x), x.shape[1] * x.shape[2])
+    columns = columns_of(x)
+    return fit_encoded(encode_table(x, columns), columns)
+
+
+def columns_of(x: pd.DataFrame) -> tuple[Column, ...]:
+    """The columns of a table, with the categories that these records hold."""
+    return tuple(_column(x[name]) for name in x.columns)
+
+
+def fit_encoded(z: Array, columns: tuple[Column, ...]) -> Preprocessing:
+    """Fit to encoded columns (n, d)."""
+    return Preprocessing("table", *_moments(z), columns)
+
+
+def pixel_sums(x: Array) -> Array:
+    """Sums of pixels and of their squares for each picture: (n, 2, channels) int64, without rounding."""
+    squares = np.square(x, dtype=np.uint16)
+    return np.stack([z.sum((1, 2), dtype=np.int64) for z in (x, squares)], axis=1)
+
+
+def fit_pixels(sums: Array, pixels: int) -> Preprocessing:
+    """Fit to pictures of that many pixels, from their sums; the order of the pictures plays no part."""
+    count = max(1, pixels * len(sums))
+    total, squares = (sums.sum(0).astype(object)[part] for part in (0, 1))
+    mean = (total / count).astype(np.float64)
+    std = np.sqrt(((squares * count - total**2) / count**2).astype(np.float64))
+    return Preprocessing("image", mean, 1 / np.where(std > 0, std, 1.0))
 
 
 def fixed_pixels(

@@ -83,7 +83,9 @@ def withheld(model: Model, x: Any) -> Array:
 
 
 def _near(z: torch.Tensor, points: torch.Tensor, radius: torch.Tensor) -> Array:
-    return (torch.cdist(z.flatten(1).float(), points) <= radius).any(1).numpy()
+    exact = "donot_use_mm_for_euclid_dist"  # so that a record's distance to itself is 0
+    distance = torch.cdist(z.flatten(1).float(), points, compute_mode=exact)
+    return (distance <= radius).any(1).numpy()
 
 
 RULES: dict[str, Callable[[Model, Any], Array]] = {"mean": mean_logits, "guard": guarded_logits}

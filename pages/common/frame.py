@@ -1,0 +1,80 @@
+"""What stands around every page: style, menu, and in the sidebar what is open and what runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.common import progress, state
+
+ROOT = Path(__file__).parents[2]
+MENU = {
+    "Start": [
+        ("start/home", "Home", ":material/home:"),
+        ("start/guide", "Guide", ":material/menu_book:"),
+    ],
+    "Case": [
+        ("case/data", "Data", ":material/table_rows:"),
+        ("case/model", "Model", ":material/network_node:"),
+    ],
+    "Select": [
+        ("select/explore", "Explore", ":material/lasso_select:"),
+        ("select/influence", "Influence", ":material/hub:"),
+    ],
+    "Disgorge": [
+        ("disgorge/plan", "Plan", ":material/checklist:"),
+        ("disgorge/runs", "Runs", ":material/play_circle:"),
+    ],
+    "Compare": [("compare/before_after", "Before & after", ":material/compare:")],
+}
+
+
+def dress() -> None:
+    """Page configuration, style sheet and logo."""
+    icon = ROOT / "assets" / "icon.svg"
+    st.set_page_config("Disgorge", page_icon=str(icon), layout="wide")
+    st.html(ROOT / "assets" / "app.css")
+    st.logo(ROOT / "assets" / "logo.svg", size="large", icon_image=icon)
+
+
+def menu() -> st.Page:
+    """The navigation in its sections; gives the page that was asked for."""
+    pages = {
+        section: [_page(*entry) for entry in entries if (ROOT / f"pages/{entry[0]}.py").exists()]
+        for section, entries in MENU.items()
+    }
+    return st.navigation({s: p for s, p in pages.items() if p}, expanded=True)
+
+
+def _page(path: str, title: str, icon: str) -> st.Page:
+    return st.Page(f"pages/{path}.py", title=title, icon=icon, default=path == "start/home")
+
+
+def sidebar() -> None:
+    """The open case, the forget set in hand and the running job."""
+    with st.sidebar:
+        case = state.current_case()
+        if case is None:
+            st.html('<div class="dg-side"><small>No case is open</small></div>')
+            return
+        st.html(_open_case(case.name, _forget_line(case)))
+        progress.sidebar(case)
+
+
+def _forget_line(case: object) -> str:
+    held = state.current_forget(case)  # type: ignore[arg-type]
+    if held is None:
+        return "No records chosen yet"
+    return f"{_safe(held[1].name)} · {len(held[1]):,} records"
+
+
+def _open_case(name: str, forget: str) -> str:
+    return (
+        '<div class="dg-side"><small>Case</small>'
+        f"<b>{_safe(name)}</b><small>To remove</small><span>{forget}</span></div>"
+    )
+
+
+def _safe(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")

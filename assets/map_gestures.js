@@ -1,4 +1,4 @@
-// The point map, part 2 of 3: mouse and keys. Outlines are kept in data coordinates.
+// The point map, part 2 of 4: mouse and keys. Outlines are kept in data coordinates.
 
 const CORNER_EVERY = 3; // px between two corners of a lasso
 const CLICK_WITHIN = 4; // px a click may move
@@ -42,33 +42,36 @@ class Gestures {
   down(event) {
     if (event.button > 1 || !this.view.scene) return;
     event.preventDefault(); // no text selection, no autoscroll
+    this.surface.classList.add("by-mouse"); // the focus ring is for keys
     this.surface.focus({ preventScroll: true });
     this.surface.setPointerCapture(event.pointerId);
     const tool = event.button === 1 ? "pan" : this.tool;
-    this.drag = { tool, start: this.at(event), last: this.at(event), path: [this.at(event)] };
+    this.drag = { tool, start: this.at(event), path: [this.at(event)], reach: 0 };
     this.view.hover(-1);
   }
 
   move(event) {
     const here = this.at(event);
     if (!this.drag) return this.view.hover(this.view.nearest(...here), here);
-    const { tool, last, start } = this.drag;
-    const distance = Math.hypot(here[0] - last[0], here[1] - last[1]);
-    if (tool === "pan") this.view.pan(here[0] - last[0], here[1] - last[1]);
+    const { tool, path, start } = this.drag;
+    const last = path.at(-1);
+    this.drag.reach = Math.max(this.drag.reach, apart(start, here));
+    if (tool === "pan") {
+      this.view.pan(here[0] - last[0], here[1] - last[1]);
+      path[0] = here;
+      return;
+    }
     if (tool === "box") this.drag.path = rectangle(start, here);
-    if (tool === "lasso" && distance >= CORNER_EVERY) this.drag.path.push(here);
-    if (tool !== "lasso" || distance >= CORNER_EVERY) this.drag.last = here;
-    if (tool !== "pan") this.view.outline(this.drag.path, opOf(event));
+    else if (apart(last, here) >= CORNER_EVERY) path.push(here);
+    this.view.outline(this.drag.path, opOf(event));
   }
 
   up(event) {
     const drag = this.drag;
     this.drag = null;
     if (!drag) return;
-    const here = this.at(event);
-    const moved = Math.max(...[here, ...drag.path].map((p) => Math.hypot(p[0] - drag.start[0], p[1] - drag.start[1])));
-    if (moved < CLICK_WITHIN) return this.click(...here);
-    if (drag.tool !== "pan") this.view.select(drag.path, opOf(event));
+    if (drag.reach < CLICK_WITHIN) this.click(...this.at(event));
+    else if (drag.tool !== "pan") this.view.select(drag.path, opOf(event));
   }
 
   click(x, y) {
@@ -92,6 +95,7 @@ class Gestures {
 
   key(event) {
     const { view } = this;
+    this.surface.classList.remove("by-mouse");
     const key = event.key;
     if (ARROWS[key]) view.panShare(...ARROWS[key]);
     else if (key === "+" || key === "=") view.zoom(1.4);
@@ -106,6 +110,7 @@ class Gestures {
   }
 }
 
+const apart = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
 const rectangle = ([x0, y0], [x1, y1]) => [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
 
 // ---- camera ----------------------------------------------------------------------------------

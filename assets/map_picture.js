@@ -1,5 +1,5 @@
-// The point map, part 1 of 3: messages, stores and the picture.
-// pages/common/point_map.py joins the three parts into one ES module.
+// The point map, part 1 of 4: messages, stores and the picture.
+// pages/common/point_map.py joins the four parts into one ES module.
 
 // Streamlit may evaluate this module once per mount, so what mounts share hangs on one global.
 const shared = (globalThis[Symbol.for("disgorge.point-map")] ??= {
@@ -60,27 +60,72 @@ const hasBit = (bits, row) => Boolean(bits && (bits[row >> 3] >> (row & 7)) & 1)
 
 // ---- colours ---------------------------------------------------------------------------------
 
-const FORGET = [229, 72, 77]; // the same red as --forget in map.css
-const GREY = [139, 145, 158]; // visible on a light and on a dark ground
+const GREY = "#8b919e"; // visible on a light and on a dark ground
 
 // Three 17-bit sums in one double: one addition adds a whole colour to a pixel.
 const GREEN = 2 ** 17;
 const BLUE = 2 ** 34;
 const FULL = 508; // 508 * 255 < 2^17: a pixel stops adding before a sum spills into the next
-const pack = ([r, g, b]) => r + g * GREEN + b * BLUE;
 const HIDDEN = -1;
 
 const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-const mix = (a, b, share) => a.map((value, i) => Math.round(value + (b[i] - value) * share));
+const pack = ([r, g, b]) => r + g * GREEN + b * BLUE;
 
-/** Packed colours by code: as they are, and faded for what is not selected. */
-function inksOf(palette, hidden) {
-  const ink = (fade) => (hex, code) =>
-    hidden.has(code) ? HIDDEN : pack(mix(channels(hex), GREY, fade));
+function mixed(hexA, hexB, share) {
+  const [a, b] = [channels(hexA), channels(hexB)];
+  return a.map((value, i) => Math.round(value + (b[i] - value) * share));
+}
+
+const toHex = (rgb) => "#" + rgb.map((value) => value.toString(16).padStart(2, "0")).join("");
+const probe = document.createElement("canvas").getContext("2d");
+
+/** Any CSS colour without transparency as #rrggbb. */
+function hexOf(css) {
+  probe.fillStyle = GREY;
+  probe.fillStyle = css;
+  return probe.fillStyle;
+}
+
+const isDark = (hex) => channels(hex).reduce((sum, value) => sum + value) < 384;
+
+/** The theme's chart colours serve the map too: a class looks the same in every chart. */
+function paletteOf(colours, theme) {
+  const list = (name) => theme(`--st-chart-${name}-colors`).split(",").map(hexOf);
+  const ground = hexOf(theme("--ground"));
+  const middle = toHex(mixed(hexOf(theme("--ink")), ground, 0.62));
+  // Ramps lose the stops that would vanish into the ground: the palest, and those around the centre.
+  if (colours.look === "rising") return [GREY, ...ramp(list("sequential").slice(2))];
+  if (colours.look === "diverging") {
+    const stops = list("diverging");
+    const half = Math.floor(stops.length / 2);
+    return [GREY, ...ramp([...stops.slice(0, half - 1), middle, ...stops.slice(half + 1)])];
+  }
+  const given = colours.palette ?? list("categorical");
+  const colour = (code) => (colours.palette ? given[code % given.length] : given[code] ?? spread(code));
+  return colours.names.map((_, code) => (code === colours.rest ? GREY : hexOf(colour(code))));
+}
+
+/** 255 colours through the given stops. */
+function ramp(stops) {
+  return Array.from({ length: 255 }, (_, i) => {
+    const place = (i / 254) * (stops.length - 1);
+    const stop = Math.min(Math.floor(place), stops.length - 2);
+    return toHex(mixed(stops[stop], stops[stop + 1], place - stop));
+  });
+}
+
+/** Colours for categories beyond the theme's: golden-ratio steps around the wheel, without red. */
+const spread = (code) =>
+  `hsl(${20 + 310 * ((code * 0.618034) % 1)} 48% ${[44, 56, 66][code % 3]}%)`;
+
+/** Packed colours by code: as they are, faded for what is not selected, and for the forget set. */
+function inksOf(palette, hidden, forget) {
+  const inks = (colour) =>
+    Float64Array.from(palette, (hex, code) => (hidden.has(code) ? HIDDEN : pack(colour(hex))));
   return {
-    plain: Float64Array.from(palette, ink(0)),
-    faded: Float64Array.from(palette, ink(0.75)),
-    forget: Float64Array.from(palette, (_, code) => (hidden.has(code) ? HIDDEN : pack(FORGET))),
+    plain: inks(channels),
+    faded: inks((hex) => mixed(hex, GREY, 0.75)),
+    forget: inks(() => channels(forget)),
   };
 }
 
@@ -96,7 +141,7 @@ function discOf(diameter, stride) {
   const disc = { offsets: [], weights: [], unit: 4 };
   for (let y = -reach; y <= reach; y++) {
     for (let x = -reach; x <= reach; x++) {
-      const weight = Math.round(4 * Math.min(1, Math.max(0, radius + 0.5 - Math.hypot(x, y))));
+      const weight = Math.round(4 * Math.min(1, Math.max(0, radius + 0.3 - Math.hypot(x, y))));
       if (!weight) continue;
       disc.offsets.push(y * stride + x);
       disc.weights.push(weight);
@@ -109,7 +154,8 @@ function discOf(diameter, stride) {
 class Picture {
   constructor(canvas) {
     this.canvas = canvas;
-    this.context = canvas.getContext("2d");
+    // Pixels are made here, not on a graphics card (where software GL also lost clearRect calls).
+    this.context = canvas.getContext("2d", { willReadFrequently: true });
   }
 
   resize(width, height) {
@@ -220,4 +266,74 @@ class Grid {
       for (let k = first; k < end; k++) visit(this.rows[k]);
     }
   }
+}
+
+// ---- marks over the picture --------------------------------------------------------------------
+
+function strokeEach(pen, rows, width, trace) {
+  pen.lineWidth = width;
+  pen.beginPath();
+  for (const row of rows) trace(row);
+  pen.stroke();
+}
+
+function ringRows(pen, view, rows, radius) {
+  pen.strokeStyle = view.ink("--ink");
+  pen.globalAlpha = 0.85;
+  strokeEach(pen, rows, 1.2, (row) => {
+    const [x, y] = view.toPixel(row);
+    pen.moveTo(x + radius, y);
+    pen.arc(x, y, radius, 0, 7);
+  });
+  pen.globalAlpha = 1;
+}
+
+/** Where each row came from and where it went. */
+function driftLines(pen, view, rows) {
+  pen.strokeStyle = view.ink("--ink");
+  pen.globalAlpha = clamp(4 / Math.sqrt(rows.length), 0.1, 0.45);
+  strokeEach(pen, rows, 1, (row) => {
+    pen.moveTo(...view.toPixel(row, 0));
+    pen.lineTo(...view.toPixel(row, 1));
+  });
+  pen.globalAlpha = 1;
+}
+
+function crossRows(pen, view, rows, arm) {
+  const cross = (row) => {
+    const [x, y] = view.toPixel(row);
+    pen.moveTo(x - arm, y - arm);
+    pen.lineTo(x + arm, y + arm);
+    pen.moveTo(x + arm, y - arm);
+    pen.lineTo(x - arm, y + arm);
+  };
+  pen.strokeStyle = view.ink("--ground"); // a rim, so that a cross stands out from its point
+  if (rows.length <= 400) strokeEach(pen, rows, 3.4, cross);
+  pen.strokeStyle = view.ink("--forget");
+  strokeEach(pen, rows, 1.7, cross);
+}
+
+function hoverMark(pen, view, row, radius) {
+  const [x, y] = view.toPixel(row);
+  pen.beginPath();
+  pen.arc(x, y, radius, 0, 7);
+  pen.fillStyle = view.palette[view.scene.codes[row]];
+  pen.strokeStyle = view.ink("--ink");
+  pen.lineWidth = 2;
+  pen.fill();
+  pen.stroke();
+}
+
+function outlineMark(pen, view, { path, op }) {
+  pen.beginPath();
+  path.forEach((corner, i) => (i ? pen.lineTo(...corner) : pen.moveTo(...corner)));
+  pen.closePath();
+  pen.strokeStyle = pen.fillStyle = view.ink(op === "remove" ? "--forget" : "--accent");
+  pen.globalAlpha = 0.12;
+  pen.fill("evenodd");
+  pen.globalAlpha = 1;
+  pen.lineWidth = 1.6;
+  pen.setLineDash(op === "replace" ? [] : [6, 4]);
+  pen.stroke();
+  pen.setLineDash([]);
 }

@@ -1,0 +1,162 @@
+"""From "which architecture" to fresh networks: the same draw for a single and for a stacked training."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from disgorge_core.errors import BadModel
+from disgorge_core.models.layers import build, head_of, initialise
+from disgorge_core.params import make, values_of
+from disgorge_core.registry import ARCHITECTURES
+from disgorge_core.types import Column, Dataset, Layer, Model, Preprocessing, Recipe
+
+Architecture = str | Sequence[Layer] | Model | nn.Module
+
+
+@dataclass(frozen=True, eq=False)
+class Blueprint:
+    """What a model is built from, without weights: a registered `item`, a layer list or a module.
+
+    `given` (of a model with these `columns`) holds the weights that stay where only the head learns;
+    `stated` is preprocessing that was stated in advance and is not fitted again.
+    """
+
+    outputs: int
+    item: Any = None
+    plain: tuple[Layer, ...] | None = None
+    module: nn.Module | None = None
+    name: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    given: nn.Module | None = None
+    columns: tuple[Column, ...] = ()
+    stated: Preprocessing | None = None
+
+    def layers(self, shape: tuple[int, ...]) -> tuple[Layer, ...] | None:
+        """The layer list for inputs of a shape; None for a wrapped module."""
+        if self.plain is not None:
+            return _for_width(self.plain, shape)
+        return None if self.item is None else tuple(self.item.layers(shape, self.outputs))
+
+    def fresh(self, shape: tuple[int, ...], seed: int) -> nn.Module:
+        """A network with weights drawn from the seed; raises BadModel if a part cannot be redrawn."""
+        layers = self.layers(shape)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return _redrawn(self.module) if layers is None else _drawn(layers, seed)
+
+
+def blueprint(
+    architecture: Architecture, data: Dataset, settings: Mapping[str, Any] | None = None
+) -> Blueprint:
+    """Read an architecture: a registry name, a layer list, an existing model, or a module."""
+    outputs = 1 if data.task == "regression" else len(data.classes)
+    if isinstance(architecture, str):
+        item = make(ARCHITECTURES[architecture], settings or {})
+        return Blueprint(outputs, item=item, name=architecture, settings=values_of(item))
+    if isinstance(architecture, Model):
+        return _of_model(architecture, outputs)
+    if isinstance(architecture, nn.Module):
+        return Blueprint(outputs, module=architecture, given=architecture)
+    return Blueprint(outputs, plain=tuple(architecture))
+
+
+def _of_model(model: Model, outputs: int) -> Blueprint:
+    p = model.preprocessing
+    closed = model.regime == "closed form"
+    return Blueprint(
+        outputs,
+        item=make(ARCHITECTURES[model.architecture], model.architecture_settings)
+        if closed
+        else None,
+        plain=None if closed else model.layers,
+        module=model.network if model.layers is None else None,
+        name=model.architecture,
+        settings=model.architecture_settings,
+        given=model.network,
+        columns=p.columns,
+        stated=None if p.fitted else p,
+    )
+
+
+def _for_width(layers: tuple[Layer, ...], shape: tuple[int, ...]) -> tuple[Layer, ...]:
+    """The layer list with its first linear layer as wide as the columns of a table."""
+    if len(shape) != 1:
+        return layers
+    first = next((i for i, layer in enumerate(layers) if layer.kind == "linear"), None)
+    if first is None:
+        return layers
+    wide = replace(layers[first], options={**layers[first].options, "inputs": shape[0]})
+    return (*layers[:first], wide, *layers[first + 1 :])
+
+
+def _drawn(layers: tuple[Layer, ...], seed: int) -> nn.Module:
+    """Drawn in float64, so that both number formats start from the same weights."""
+    network = build(layers).double()
+    initialise(network, torch.Generator().manual_seed(seed))
+    return network
+
+
+def _redrawn(module: nn.Module | None) -> nn.Module:
+    assert module is not None
+    network = copy.deepcopy(module)
+    for name, part in network.named_modules():
+        redraw = getattr(part, "reset_parameters", getattr(part, "_reset_parameters", None))
+        if callable(redraw):
+            redraw()
+        elif any(p is not None for p in part._parameters.values()):
+            raise BadModel(
+                f"The part {name or type(part).__name__!r} of the network holds weights that cannot "
+                "be drawn afresh.",
+                "Give its class a reset_parameters method.",
+            )
+    return network
+
+
+def carry(
+    target: nn.Module, own: tuple[Column, ...], source: nn.Module, theirs: tuple[Column, ...]
+) -> None:
+    """Copy weights; inputs of a table that the source does not know start at 0."""
+    state = {name: value.detach().clone() for name, value in source.state_dict().items()}
+    if own != theirs and own and theirs:
+        first = first_weight(target)
+        state[first] = _columns_moved(state[first], own, theirs)
+    try:
+        target.load_state_dict(state)
+    except RuntimeError:
+        raise BadModel(
+            "The start weights do not fit the architecture.",
+            "Start from a model of the same shape.",
+        ) from None
+
+
+def first_weight(network: nn.Module) -> str:
+    """Name of the weight of the first linear layer."""
+    return next(f"{n}.weight" for n, m in network.named_modules() if isinstance(m, nn.Linear))
+
+
+def _columns_moved(weight: Tensor, own: tuple[Column, ...], theirs: tuple[Column, ...]) -> Tensor:
+    place = {name: i for i, name in enumerate(_inputs_of(theirs))}
+    moved = torch.zeros(len(weight), sum(c.width for c in own), dtype=weight.dtype)
+    for i, name in enumerate(_inputs_of(own)):
+        if name in place:
+            moved[:, i] = weight[:, place[name]]
+    return moved
+
+
+def _inputs_of(columns: tuple[Column, ...]) -> list[tuple[str, str]]:
+    return [(c.name, v) for c in columns for v in (c.values if c.values is not None else ("",))]
+
+
+def learning(network: nn.Module, recipe: Recipe) -> list[str]:
+    """Names of the parameters that learn; the others are frozen."""
+    names = [name for name, _ in network.named_parameters()]
+    if recipe.trainable == "all":
+        return names
+    head = {id(p) for p in head_of(network).parameters()}
+    return [name for name, p in network.named_parameters() if id(p) in head]

@@ -1,0 +1,105 @@
+"""What trainings read: the raw records of one dataset as plain arrays, and batches made from them.
+
+The arithmetic is that of `data.preprocessing.transform`, number by number, in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from disgorge_core.data import preprocessing
+from disgorge_core.training.order import FLIP, SHIFT, drawn, uniform
+from disgorge_core.types import Array, Column, Dataset, Preprocessing, Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Raw records: pictures uint8 (n, channels, height, width), tables (n, encoded columns) float64."""
+
+    raw: Array
+    y: Array
+    keys: Array
+    kind: str
+    task: str
+    columns: tuple[Column, ...] = ()
+
+
+def of_dataset(data: Dataset, rows: Array, stated: Preprocessing | None = None) -> Inputs:
+    """Inputs of a dataset; tables have the categories that were stated, or that these rows hold."""
+    columns: tuple[Column, ...] = ()
+    if data.kind == "image":
+        raw = np.ascontiguousarray(np.asarray(data.x).transpose(0, 3, 1, 2))
+    else:
+        columns = stated.columns if stated else preprocessing.columns_of(data.take(rows))
+        raw = preprocessing.encode_table(data.x, columns)
+    return Inputs(raw, data.y, data.keys, data.kind, data.task, columns)
+
+
+def positions(own: Sequence[Column], columns: Sequence[Column]) -> Array:
+    """Where each encoded column of a model stands among the encoded columns of the inputs."""
+    start, index = {}, 0
+    for column in columns:
+        start[column.name] = (index, column)
+        index += column.width
+    found = [_places(column, *start[column.name]) for column in own]
+    return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+
+
+def _places(column: Column, first: int, known: Column) -> Array:
+    if column.values is None or known.values is None:
+        return np.array([first])
+    place = {value: first + number for number, value in enumerate(known.values)}
+    return np.array([place[value] for value in column.values], dtype=np.int64)
+
+
+def normalised(raw: Array, shift: Array, scale: Array, dtype: str) -> Tensor:
+    """Network input of raw records, by a shift and a scale that broadcast against them."""
+    z = raw.astype(np.float64)
+    z -= shift
+    z *= scale
+    if raw.dtype.kind == "f":
+        np.copyto(z, 0.0, where=np.isnan(z))
+    return torch.from_numpy(z.astype(dtype, copy=False))
+
+
+def changed(pictures: Array, keys: Array, augment: str, seed: int, epoch: int) -> Array:
+    """Pictures (m, c, h, w) moved by up to an eighth of their side, and mirrored, as each key says.
+
+    What is moved in repeats the border, so that no colour is invented.
+    """
+    _, _, height, width = pictures.shape
+    down, right = np.arange(height)[None], np.arange(width)[None]
+    if "flip" in augment:
+        mirror = drawn(keys, seed, epoch, FLIP)[:, None] % np.uint64(2) == 1
+        right = np.where(mirror, width - 1 - right, right)
+    if "shift" in augment:
+        move = uniform(drawn(keys, seed, epoch, SHIFT), 2)
+        down = np.clip(down + _moves(move[:, :1], height), 0, height - 1)
+        right = np.clip(right + _moves(move[:, 1:], width), 0, width - 1)
+    each = np.arange(len(pictures))[:, None, None, None]
+    channel = np.arange(pictures.shape[1])[None, :, None, None]
+    return pictures[each, channel, down[:, None, :, None], right[:, None, None, :]]
+
+
+def _moves(u: Array, side: int) -> Array:
+    reach = max(1, side // 8)
+    return np.floor(u * (2 * reach + 1)).astype(np.int64) - reach
+
+
+def gathered(inputs: Inputs, rows: Array, recipe: Recipe, seed: int, epoch: int) -> Array:
+    """Raw records of these rows, changed as the recipe says."""
+    raw = inputs.raw[rows]
+    if recipe.augment == "none" or inputs.kind != "image":
+        return raw
+    return changed(raw, inputs.keys[rows], recipe.augment, seed, epoch)
+
+
+def targets(inputs: Inputs, rows: Array, dtype: str) -> Tensor:
+    """Targets of these rows: class codes, or values in the network's number format."""
+    y = inputs.y[rows]
+    return torch.from_numpy(y.astype(dtype if inputs.task == "regression" else np.int64))

@@ -1,0 +1,74 @@
+"""One training of any network: the plain loop, for convolutions, batch norms and wrapped modules.
+
+BatchNorm learns its buffers from the batches, so from the kept records only; a last batch of a single
+record, which has no variance, joins the batch before it. Dropout layers are keyed by record; what else
+a wrapped module draws at random comes from torch's generator, seeded for the training.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from disgorge_core.training.blueprint import learning
+from disgorge_core.training.dropout import KeyedDropout
+from disgorge_core.training.inputs import Inputs, gathered, normalised, positions, targets
+from disgorge_core.training.losses import losses
+from disgorge_core.training.optimiser import Optimiser, rate
+from disgorge_core.training.order import batches_of, cuts, epoch_order
+from disgorge_core.training.task import Task
+from disgorge_core.training.ticker import Ticker, check_finite
+from disgorge_core.types import Array, Recipe
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+def train(task: Task, inputs: Inputs, recipe: Recipe, ticker: Ticker) -> None:
+    """Train the task's network in place; raises Diverged, and Cancelled from the report."""
+    dropout = KeyedDropout()
+    task.network.train(recipe.trainable == "all")
+    with torch.random.fork_rng(devices=[]), dropout.inside(task.network):
+        torch.manual_seed(task.seed)
+        _epochs(task, inputs, recipe, ticker, dropout)
+    task.network.eval()
+    check_weights(list(task.network.state_dict().values()), recipe, task.label)
+
+
+def _epochs(
+    task: Task, inputs: Inputs, recipe: Recipe, ticker: Ticker, dropout: KeyedDropout
+) -> None:
+    network, keys = task.network, inputs.keys[task.rows]
+    join = any(isinstance(m, BATCH_NORMS) for m in network.modules())
+    steps = recipe.epochs * batches_of(len(keys), recipe.batch, join_single=join)
+    names = learning(network, recipe)
+    parameters = [network.get_parameter(name) for name in names]
+    optimiser = Optimiser(recipe, parameters)
+    for epoch in range(recipe.epochs):
+        order = task.rows[epoch_order(keys, task.seed, epoch)]
+        for cut in cuts(len(order), recipe.batch, join_single=join):
+            rows = order[cut]
+            dropout.at(inputs.keys[rows], task.seed, epoch)
+            loss = _loss(task, inputs, rows, recipe, epoch)
+            grads = torch.autograd.grad(loss, parameters, materialize_grads=True)
+            check_finite(float(loss.detach()), recipe, epoch, task.label)
+            optimiser.step(parameters, grads, float(rate(recipe, optimiser.count, steps)))
+            ticker.step(len(rows), float(loss.detach()), f"epoch {epoch + 1} of {recipe.epochs}")
+
+
+def _loss(task: Task, inputs: Inputs, rows: Array, recipe: Recipe, epoch: int) -> Tensor:
+    x = batch_input(task, inputs, gathered(inputs, rows, recipe, task.seed, epoch), recipe.dtype)
+    return losses(task.network(x), targets(inputs, rows, recipe.dtype), inputs.task).mean()
+
+
+def batch_input(task: Task, inputs: Inputs, raw: Array, dtype: str) -> Tensor:
+    """Network input of raw records, by the task's own preprocessing."""
+    p = task.preprocessing
+    if inputs.kind == "image":
+        return normalised(raw, p.shift[:, None, None], p.scale[:, None, None], dtype)
+    return normalised(raw[:, positions(p.columns, inputs.columns)], p.shift, p.scale, dtype)
+
+
+def check_weights(tensors: list[Tensor], recipe: Recipe, label: str) -> None:
+    """Raise Diverged where the last step left weights that are not finite."""
+    total = sum(float(t.detach().double().sum()) for t in tensors if t.is_floating_point())
+    check_finite(total, recipe, recipe.epochs - 1, label)

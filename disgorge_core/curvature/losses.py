@@ -1,0 +1,75 @@
+"""Losses and outputs of one record as functions of its logits z, with their derivatives in z.
+
+Classification: ℓ = -log softmax(z)_y, ∇²_z ℓ = diag(p) - p pᵀ. Squared loss (regression, and the closed
+forms, which fit one-hot targets): ℓ = ½‖z - t‖², ∇²_z ℓ = I.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from disgorge_core.types import Array, Model
+
+EXACT_CLASSES = 10  # up to here the Hessian in z is summed over all classes, beyond it is sampled
+TARGETS = ("margin", "loss")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Which loss a model is fitted with: "cross-entropy" or "squared", and how many outputs."""
+
+    kind: str
+    task: str
+
+    def targets(self, y: Array, like: Tensor) -> Tensor:
+        """Targets (n,) as the loss reads them: class codes, or values."""
+        if self.task == "classification":
+            return torch.as_tensor(y, dtype=torch.int64)
+        return torch.as_tensor(y, dtype=like.dtype)
+
+    def each(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss (n,) of each record."""
+        if self.kind == "cross-entropy":
+            return F.cross_entropy(z, y, reduction="none")
+        return 0.5 * (z - self._wanted(z, y)).square().sum(1)
+
+    def slope(self, z: Tensor, y: Tensor) -> Tensor:
+        """Derivative (n, c) of each record's loss in its logits."""
+        if self.kind == "cross-entropy":
+            return z.softmax(1) - F.one_hot(y, z.shape[1]).to(z.dtype)
+        return z - self._wanted(z, y)
+
+    def output_slope(self, z: Tensor, y: Tensor, target: str) -> Tensor:
+        """Derivative (n, c) of the named output: "loss", or "margin" (for regression the residual)."""
+        if target == "loss":
+            return self.slope(z, y)
+        if self.task != "classification":
+            return torch.ones_like(z)
+        own = F.one_hot(y, z.shape[1]).to(z.dtype)
+        return own - z.masked_fill(own.bool(), -torch.inf).softmax(1)
+
+    def columns(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """Columns d (k, n, c) whose Σ_k d dᵀ is the Hessian in z, or whose expectation is (one draw)."""
+        eye = torch.eye(z.shape[1], dtype=z.dtype)
+        if self.kind != "cross-entropy":
+            return eye[:, None].expand(-1, len(z), -1)
+        p = z.softmax(1)
+        if z.shape[1] <= EXACT_CLASSES:
+            return p.T.sqrt()[:, :, None] * (p[None] - eye[:, None])
+        drawn = torch.multinomial(p, 1, generator=generator)[:, 0]
+        return (p - eye[drawn])[None]
+
+    def _wanted(self, z: Tensor, y: Tensor) -> Tensor:
+        if self.task == "classification":
+            return F.one_hot(y, z.shape[1]).to(z.dtype)
+        return y[:, None]
+
+
+def loss_of(model: Model) -> Loss:
+    """The loss that a model was fitted with."""
+    squared = model.task != "classification" or model.regime == "closed form"
+    return Loss("squared" if squared else "cross-entropy", model.task)

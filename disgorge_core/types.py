@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 from torch import nn
 
+from disgorge_core.errors import BadForgetSet
 from disgorge_core.params import param
 
 Array = npt.NDArray[Any]
@@ -131,6 +132,35 @@ class ForgetSet:
         mask = np.zeros(len(data), dtype=bool)
         mask[[data.row_of[name] for name in self.ids]] = True
         return mask
+
+    def __or__(self, other: ForgetSet) -> ForgetSet:
+        return _combined(self, other, "or", set(self.ids) | set(other.ids))
+
+    def __and__(self, other: ForgetSet) -> ForgetSet:
+        return _combined(self, other, "and", set(self.ids) & set(other.ids))
+
+    def __sub__(self, other: ForgetSet) -> ForgetSet:
+        return _combined(self, other, "but not", set(self.ids) - set(other.ids))
+
+
+def _combined(first: ForgetSet, second: ForgetSet, word: str, ids: set[str]) -> ForgetSet:
+    if first.dataset != second.dataset:
+        raise BadForgetSet(
+            "The two forget sets belong to different datasets.", "Combine sets of one dataset."
+        )
+    return ForgetSet(
+        ids=tuple(sorted(ids)),
+        dataset=first.dataset,
+        name=f"{first.name} {word} {second.name}",
+        made=(*first.made, f"{word} ({'; '.join(second.made)})"),
+        by_looking=first.by_looking or second.by_looking,
+        author=_joined(first.author, second.author),
+        reason=_joined(first.reason, second.reason),
+    )
+
+
+def _joined(*words: str) -> str:
+    return "; ".join(dict.fromkeys(word for word in words if word))
 
 
 # --- models -------------------------------------------------------------------------------------

@@ -148,7 +148,7 @@ condition = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150, deadline=None)
 @given(condition)
 def test_equals_the_definition(pair: Pair) -> None:
     expected = [pair[1](row) is True for row in ROWS]
@@ -313,7 +313,7 @@ fragment = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=400)
+@settings(max_examples=300, deadline=None)
 @given(st.one_of(st.text(max_size=60), st.lists(fragment, max_size=12).map(" ".join)))
 @example("f'{'a'}'")
 @example("name == f'\\{age}'")

@@ -1,0 +1,171 @@
+"""What may be said of a finished removal: its tier, claim, lineage, cost and effect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from disgorge_core import words
+from disgorge_core.methods.contract import Facts, Method
+from disgorge_core.models.prediction import logits
+from disgorge_core.params import values_of
+from disgorge_core.types import Array, Change, Cost, ForgetSet, Lineage, Model, Outcome, Tier
+
+FRESH = (Tier.REBUILT, Tier.ISOLATED)  # what carries the records is gone, not edited
+LOOKED_AT = 500  # kept records whose answers are compared to see an effect
+
+
+@dataclass(frozen=True, eq=False)
+class Account:
+    """What was asked and what came back; works out what may be said of it."""
+
+    method: Method
+    facts: Facts
+    forget: ForgetSet
+    excluded: tuple[ForgetSet, ...]
+    change: Change
+    seconds: float
+    seed: int
+
+    def outcome(self) -> Outcome:
+        """The finished disgorgement."""
+        before, facts = self.facts.model, self.facts
+        tier, reservations = self._tier()
+        model = self._named(tier)
+        distance = weight_distance(before, model)
+        effect = "no effect" if distance == 0 and self._same_answers(model) else "moved"
+        said = (self.method.title, facts.n_forget, facts.n_train)
+        claim = (
+            words.claim_of_nothing(*said)
+            if effect == "no effect"
+            else words.claim(tier, *said, reservations)
+        )
+        return Outcome(
+            model=model, before=before, forget=self.forget, method=self.method.name,
+            settings=values_of(self.method), seed=self.seed, tier=tier, claim=claim,
+            cost=self._cost(), effect=effect, distance=distance,
+            notes=(*reservations, *self.change.notes), figures=self.change.figures,
+        )  # fmt: skip
+
+    def _tier(self) -> tuple[Tier, tuple[str, ...]]:
+        """The weakest part decides; each weakness is a sentence."""
+        tier = _weakest(self.method.tier, self.change.tier or self.method.tier)
+        found = [
+            *_of_request(self.forget, self.facts, tier),
+            *_of_history(self.facts.model, self.change.model, tier),
+        ]
+        tier = _weakest(tier, *(to for _, to in found if to is not None))
+        return tier, tuple(text for text, _ in found)
+
+    def _named(self, tier: Tier) -> Model:
+        """The new model with its lineage; only a fresh one is free of what was trained on before."""
+        before, made = self.facts.model, self.change.model
+        fresh = tier in FRESH
+        kept = self.facts.data.ids[self.facts.keep]
+        lineage = Lineage(
+            origin=f"made by {self.method.name}",
+            trained_on="known" if fresh else before.lineage.trained_on,
+            excluded=self._excluded(),
+            parents=(*before.lineage.parents, before.digest),
+            shorter_recipe=made.lineage.shorter_recipe if fresh else before.lineage.shorter_recipe,
+            cost=self.change.passes,
+        )
+        seen = tuple(sorted(map(str, kept))) if fresh else before.seen
+        return replace(made, name=f"{before.name}, {self.method.name}", lineage=lineage, seen=seen)
+
+    def _excluded(self) -> tuple[str, ...]:
+        earlier = self.facts.model.lineage.excluded
+        new = [one.digest for one in (*self.excluded, self.forget) if one.digest not in earlier]
+        return (*earlier, *new)
+
+    def _cost(self) -> Cost:
+        full = full_passes(self.facts)
+        return Cost(self.change.passes, self.seconds, self.change.passes / full)
+
+    def _same_answers(self, model: Model) -> bool:
+        rows = np.flatnonzero(self.facts.keep)[:LOOKED_AT]
+        rows = np.concatenate([np.flatnonzero(self.facts.forget), rows])
+        x = self.facts.data.take(rows)
+        return np.array_equal(logits(model, x), logits(self.facts.model, x))
+
+
+def full_passes(facts: Facts) -> float:
+    """Record-passes of one full training: epochs × training records; closed forms take one."""
+    once = facts.recipe is None or facts.regime == "closed form"
+    return float(facts.n_train * (1 if once or facts.recipe is None else facts.recipe.epochs))
+
+
+def _weakest(*tiers: Tier) -> Tier:
+    return max(tiers, key=list(Tier).index)
+
+
+Weakness = tuple[str, Tier | None]  # a sentence, and the tier that it allows at best
+
+
+def _of_request(forget: ForgetSet, facts: Facts, tier: Tier) -> list[Weakness]:
+    """What the choice of the records weakens."""
+    found: list[Weakness] = []
+    outside = len(forget) - facts.n_forget
+    if outside:
+        found.append((words.reservation("not in training", f"{outside:,}"), None))
+    if forget.by_looking and tier in (Tier.CERTIFIED, Tier.ISOLATED):
+        at_best = Tier.EMPIRICAL if tier is Tier.CERTIFIED else None
+        found.append((words.reservation("by looking"), at_best))
+    near = near_duplicates(facts)
+    if near and tier is not Tier.SUPPRESSED:
+        found.append((words.reservation("near", f"{near:,}"), None))
+    return found
+
+
+def near_duplicates(facts: Facts) -> int:
+    """Kept training records that share a near-duplicate cluster with a removed one."""
+    column = facts.data.roles.near
+    if not column:
+        return 0
+    cluster = facts.data.meta[column].to_numpy()
+    return int(np.isin(cluster[facts.keep], np.unique(cluster[facts.forget])).sum())
+
+
+def _of_history(before: Model, after: Model, tier: Tier) -> list[Weakness]:
+    """What the new model keeps of the old one."""
+    found: list[Weakness] = []
+    unknown = before.lineage.trained_on == "unknown"
+    head_only = before.recipe is not None and before.recipe.trainable == "head"
+    if head_only and before.lineage.trained_on != "known":
+        found.append((words.reservation("backbone unknown"), Tier.EMPIRICAL))
+    elif unknown and tier is not Tier.REBUILT:
+        found.append((words.reservation("history unknown"), Tier.EMPIRICAL))
+    if tier not in FRESH and keeps_fitted_scaling(before, after):
+        found.append((words.reservation("preprocessing kept"), Tier.EMPIRICAL))
+    if tier in FRESH and after.lineage.shorter_recipe:
+        found.append((words.reservation("shorter recipe", after.lineage.shorter_recipe), None))
+    return found
+
+
+def keeps_fitted_scaling(before: Model, after: Model) -> bool:
+    """Whether preprocessing that was fitted to data is the same in both models."""
+    return any(
+        a.preprocessing.fitted
+        and np.array_equal(a.preprocessing.shift, b.preprocessing.shift)
+        and np.array_equal(a.preprocessing.scale, b.preprocessing.scale)
+        for a, b in zip(after.members, before.members, strict=False)
+    )
+
+
+def weight_distance(before: Model, after: Model) -> float:
+    """‖θ_after - θ_before‖ / ‖θ_before‖ over all members; NaN where the shapes differ."""
+    old, new = _weights(before), _weights(after)
+    if [w.shape for w in old] != [w.shape for w in new]:
+        return float("nan")
+    moved = sum(float(np.square(a - b).sum()) for a, b in zip(new, old, strict=True))
+    size = sum(float(np.square(b).sum()) for b in old)
+    return float(np.sqrt(moved / size)) if size else float(np.sqrt(moved))
+
+
+def _weights(model: Model) -> list[Array]:
+    return [
+        p.detach().numpy().astype(np.float64)
+        for member in model.members
+        for p in member.network.parameters()
+    ]

@@ -1,0 +1,203 @@
+"""Disgorge: check the request, run one method, and say what may be claimed for the result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from disgorge_core import words
+from disgorge_core.accounting import FRESH, Account
+from disgorge_core.curvature import fit_curvature
+from disgorge_core.errors import BadForgetSet, BadModel, NotApplicable
+from disgorge_core.methods.contract import Context, Facts, Method, facts_of
+from disgorge_core.models.layers import WITH_WEIGHTS
+from disgorge_core.models.prediction import member_logits
+from disgorge_core.params import make
+from disgorge_core.registry import METHODS
+from disgorge_core.types import (
+    Array,
+    Dataset,
+    ForgetSet,
+    Model,
+    Outcome,
+    Recipe,
+    Report,
+    Tier,
+    silent,
+)
+
+UNKNOWN_RECIPE = "The recipe is unknown: state the recipe on the Model page."
+TIMED = 256  # records of one timed forward pass
+CHEAP = 30.0  # seconds of a full retrain that nobody minds
+
+
+def disgorge(
+    model: Model,
+    data: Dataset,
+    forget: ForgetSet,
+    method: str,
+    *,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    excluded: Sequence[ForgetSet] = (),
+    report: Report = silent,
+) -> Outcome:
+    """A new model without the forget set, by one method; the input model stays as it is.
+
+    `excluded` are the forget sets of earlier requests. Raises BadForgetSet for a set that is empty,
+    everything or not of this dataset, and NotApplicable where the method does not apply.
+    """
+    facts = facts_for(model, data, forget, excluded)
+    chosen: Method = make(METHODS[method], settings or {})
+    reason = why_not(chosen, facts)
+    if reason:
+        raise NotApplicable(f"{chosen.title} does not apply here.", reason)
+    before, started = model.digest, time.perf_counter()
+    change = chosen.run(_context(chosen, facts, seed, report))
+    seconds = time.perf_counter() - started
+    if replace(model).digest != before:  # a copy, because a model remembers its digest
+        raise BadModel(f"{chosen.title} changed the model that it was given.", "Open it again.")
+    return Account(chosen, facts, forget, tuple(excluded), change, seconds, seed).outcome()
+
+
+def facts_for(
+    model: Model, data: Dataset, forget: ForgetSet, excluded: Sequence[ForgetSet] = ()
+) -> Facts:
+    """What is known before a method runs; raises BadForgetSet for a request that makes no sense."""
+    missing = set(model.lineage.excluded) - {earlier.digest for earlier in excluded}
+    if missing and not _free_of_earlier(model):
+        raise BadForgetSet(
+            "The model has earlier removals whose records are not known here.",
+            "Pass the earlier forget sets as `excluded`.",
+        )
+    earlier = [_mask(data, one) for one in excluded]
+    facts = facts_of(model, data, _mask(data, forget), earlier)
+    if facts.n_forget == 0:
+        raise BadForgetSet(
+            "None of these records is in the training data of this model.", "Choose others."
+        )
+    if facts.n_keep == 0:
+        raise BadForgetSet(
+            "This would remove all training records.", "Delete the model, or choose fewer records."
+        )
+    return facts
+
+
+def _free_of_earlier(model: Model) -> bool:
+    """Whether `seen` leaves out all earlier removals: not so once weights were only edited."""
+    name = model.lineage.origin.removeprefix("made by ")
+    return model.seen is not None and (name not in METHODS or METHODS[name].tier in FRESH)
+
+
+def _mask(data: Dataset, forget: ForgetSet) -> Array:
+    if len(forget) == 0:
+        raise BadForgetSet("The forget set is empty.", "Choose at least one record.")
+    if forget.dataset != data.digest or any(name not in data.row_of for name in forget.ids):
+        raise BadForgetSet(
+            "The forget set was made for another dataset.", "Choose the records in this one."
+        )
+    return forget.mask(data)
+
+
+def why_not(method: Method, facts: Facts) -> str | None:
+    """One sentence that says why a method does not apply; None if it does."""
+    if facts.task not in method.tasks:
+        return f"It works for {' and '.join(method.tasks)}, and this model does {facts.task}."
+    if "recipe" in method.needs and facts.recipe is None:
+        return UNKNOWN_RECIPE
+    return method.why_not(facts)
+
+
+def _context(method: Method, facts: Facts, seed: int, report: Report) -> Context:
+    """Everything a method may need; what costs something is made when it is called."""
+    model, data = facts.model, facts.data
+    rows = np.flatnonzero(facts.keep)
+    l2 = facts.recipe.l2 if facts.recipe else 0.0
+    curvature = partial(_curvature, model, data, rows, l2, report)
+    return Context(
+        needs=method.needs, seed=seed, report=report, model=model, data=data, forget=facts.forget,
+        keep=facts.keep, recipe=facts.recipe, validation=facts.validation, curvature=curvature,
+    )  # fmt: skip
+
+
+def _curvature(
+    model: Model, data: Dataset, rows: Array, l2: float, report: Report, **settings: Any
+) -> Any:
+    return fit_curvature(model, data.take(rows), data.y[rows], l2=l2, report=report, **settings)
+
+
+# --- which method -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One method as the Plan page offers it; `reason` is filled for the recommended one only."""
+
+    method: str
+    title: str
+    tier: Tier
+    promise: str
+    price: float  # expected cost as a share of one full training
+    why_not: str | None = None
+    reason: str = ""
+
+
+def applicable(
+    model: Model, data: Dataset, forget: ForgetSet, excluded: Sequence[ForgetSet] = ()
+) -> list[Offer]:
+    """All methods: the recommended first with its reason, then by tier, then those that do not apply."""
+    facts = facts_for(model, data, forget, excluded)
+    offers = [_offer(METHODS[name](), facts) for name in METHODS]
+    fits = [offer for offer in offers if offer.why_not is None]
+    fits.sort(key=lambda offer: list(Tier).index(offer.tier))
+    name, reason = recommended([offer.method for offer in fits], facts)
+    first = [replace(offer, reason=reason) for offer in fits if offer.method == name]
+    others = [offer for offer in fits if offer.method != name]
+    return first + others + [offer for offer in offers if offer.why_not is not None]
+
+
+def _offer(method: Method, facts: Facts) -> Offer:
+    reason = why_not(method, facts)
+    price = method.price(facts) if reason is None else float("nan")
+    return Offer(method.name, method.title, method.tier, method.promise, price, reason)
+
+
+def recommended(fits: Sequence[str], facts: Facts) -> tuple[str, str]:
+    """The first method to try among those that apply (strongest tier first), and why."""
+    for name in ("statistics", "sisa"):
+        if name in fits:
+            return name, words.REASONS[name]
+    if "newton" in fits and is_convex(facts.model):
+        return "newton", words.REASONS["newton"]
+    if "retrain" in fits:
+        seconds = seconds_to_retrain(facts)
+        cheap = seconds < CHEAP or "compressed_retrain" not in fits
+        name = "retrain" if cheap else "compressed_retrain"
+        return name, words.REASONS[name].format(seconds=words.duration(seconds))
+    blocks = METHODS[fits[0]].tier is Tier.SUPPRESSED
+    return fits[0], words.REASONS["suppressed" if blocks else "empirical"]
+
+
+def is_convex(model: Model) -> bool:
+    """Whether the model is a single linear layer."""
+    layers = [layer for layer in model.layers or () if layer.kind in WITH_WEIGHTS]
+    return len(model.members) == 1 and [layer.kind for layer in layers] == ["linear"]
+
+
+def seconds_to_retrain(facts: Facts) -> float:
+    """A rough forecast for this machine: a step costs three forward passes and half a millisecond."""
+    rows = np.flatnonzero(facts.keep)[:TIMED]
+    x = facts.data.take(rows)
+    member = facts.model.members[0]
+    member_logits(member, x)  # the first pass pays for allocations
+    started = time.perf_counter()
+    member_logits(member, x)
+    forward = (time.perf_counter() - started) / len(rows)
+    recipe = facts.recipe or Recipe(epochs=1)
+    records = recipe.epochs * facts.n_keep
+    return 3 * forward * records + 0.0005 * records / recipe.batch

@@ -1,0 +1,116 @@
+"""The small example of the method tests: digits pictures, a tiny network, records with wrong labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from sklearn.datasets import load_digits
+
+from disgorge_core import training
+from disgorge_core.registry import METHODS
+from disgorge_core.types import (
+    SPLITS,
+    Array,
+    Dataset,
+    ForgetSet,
+    Layer,
+    Model,
+    Recipe,
+    Roles,
+    digest_of,
+)
+
+CLASSES = tuple("0123456789")
+LAYERS = (
+    Layer("flatten"),
+    Layer("linear", "hidden", {"inputs": 64, "outputs": 32}),
+    Layer("relu"),
+    Layer("linear", "head", {"inputs": 32, "outputs": 10}),
+)
+RECIPE = Recipe(epochs=12, lr=0.05, batch=32)
+PARTS = {"train": 300, "validation": 100, "test": 100}
+
+
+@cache
+def digits(
+    wrong: int = 0, task: str = "classification", parts: tuple[int, ...] = (300, 100, 100)
+) -> Dataset:
+    """Pictures of digits; the first `wrong` training records carry a wrong label."""
+    n = sum(parts)
+    bunch = load_digits()
+    order = np.random.default_rng(0).permutation(len(bunch.target))[:n]
+    x, y = bunch.images[order].astype(np.uint8)[..., None], bunch.target[order].astype(np.int64)
+    y[:wrong] = (y[:wrong] + 1 + np.arange(wrong) % 9) % 10
+    ids = np.array([f"d{row:04d}" for row in order], dtype=object)
+    return Dataset(
+        name="digits", kind="image", task=task, ids=ids, x=x,
+        y=y if task == "classification" else y.astype(np.float64),
+        classes=CLASSES if task == "classification" else (),
+        split=np.repeat(np.arange(len(SPLITS)), parts), licence="",
+        meta=pd.DataFrame({"label": y.astype(str), "near": np.arange(n)}),
+        roles=Roles(near="near"), digest=digest_of([task, wrong, parts]),
+    )  # fmt: skip
+
+
+def without(data: Dataset, forget: ForgetSet) -> Dataset:
+    """The dataset as if it had never held these records."""
+    rows = np.flatnonzero(~forget.mask(data))
+    return replace(
+        data, ids=data.ids[rows], x=data.take(rows), y=data.y[rows], split=data.split[rows],
+        meta=data.meta.iloc[rows].reset_index(drop=True), digest=f"{data.digest} without",
+    )  # fmt: skip
+
+
+def chosen(data: Dataset, rows: Array, **about: bool) -> ForgetSet:
+    """These rows as a forget set."""
+    return ForgetSet(tuple(sorted(map(str, data.ids[rows]))), data.digest, **about)
+
+
+def first(data: Dataset, n: int = 15) -> ForgetSet:
+    """The first training records."""
+    return chosen(data, data.rows("train")[:n])
+
+
+@cache
+def plain(wrong: int = 0) -> Model:
+    """A network trained on all training records."""
+    return training.fit(digits(wrong), LAYERS, RECIPE, name="small")
+
+
+@cache
+def sharded() -> Model:
+    """Five networks, each trained on its own shard."""
+    return training.fit(digits(), LAYERS, RECIPE, regime=training.Sharded(5, 0), name="shards")
+
+
+@cache
+def closed_form(architecture: str = "ridge") -> Model:
+    """A model that is a sum over its records."""
+    return training.fit(digits(), architecture, name=architecture)
+
+
+def model_for(method: str) -> Model:
+    """A model that a method applies to."""
+    if method == "statistics":
+        return closed_form()
+    return sharded() if method == "sisa" else plain(15)
+
+
+def data_for(method: str) -> Dataset:
+    """The dataset of that model."""
+    return digits() if method in ("statistics", "sisa") else digits(15)
+
+
+def names() -> list[str]:
+    """All registered methods."""
+    return list(METHODS)
+
+
+def same_weights(a: Model, b: Model) -> bool:
+    """Whether two models have the same weights, buffers and preprocessing, to the last bit."""
+    return (
+        replace(a, artefacts={}, rule="mean").digest == replace(b, artefacts={}, rule="mean").digest
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from disgorge_core import words
+from disgorge_core.data.forget_set import check
 from disgorge_core.methods.contract import Facts, Method
 from disgorge_core.models.prediction import logits
 from disgorge_core.params import values_of
@@ -35,6 +36,7 @@ class Account:
         model = self._named(tier)
         distance = weight_distance(before, model)
         effect = "no effect" if distance == 0 and self._same_answers(model) else "moved"
+        warnings = check(facts.data, self.forget).warnings
         said = (self.method.title, facts.n_forget, facts.n_train)
         claim = (
             words.claim_of_nothing(*said)
@@ -45,7 +47,7 @@ class Account:
             model=model, before=before, forget=self.forget, method=self.method.name,
             settings=values_of(self.method), seed=self.seed, tier=tier, claim=claim,
             cost=self._cost(), effect=effect, distance=distance,
-            notes=(*reservations, *self.change.notes), figures=self.change.figures,
+            notes=(*reservations, *self.change.notes, *warnings), figures=self.change.figures,
         )  # fmt: skip
 
     def _tier(self) -> tuple[Tier, tuple[str, ...]]:
@@ -106,7 +108,7 @@ Weakness = tuple[str, Tier | None]  # a sentence, and the tier that it allows at
 def _of_request(forget: ForgetSet, facts: Facts, tier: Tier) -> list[Weakness]:
     """What the choice of the records weakens."""
     found: list[Weakness] = []
-    outside = len(forget) - facts.n_forget
+    outside = check(facts.data, forget).train - facts.n_forget
     if outside:
         found.append((words.reservation("not in training", f"{outside:,}"), None))
     if forget.by_looking and tier in (Tier.CERTIFIED, Tier.ISOLATED):

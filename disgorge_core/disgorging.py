@@ -6,13 +6,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from disgorge_core import words
 from disgorge_core.accounting import FRESH, Account
 from disgorge_core.curvature import fit_curvature
+from disgorge_core.data.forget_set import check
 from disgorge_core.errors import BadForgetSet, BadModel, NotApplicable
 from disgorge_core.methods.contract import Context, Facts, Method, facts_of
 from disgorge_core.models.layers import WITH_WEIGHTS
@@ -57,10 +58,10 @@ def disgorge(
     reason = why_not(chosen, facts)
     if reason:
         raise NotApplicable(f"{chosen.title} does not apply here.", reason)
-    before, started = model.digest, time.perf_counter()
+    before, started = replace(model).digest, time.perf_counter()  # a copy: digests are remembered
     change = chosen.run(_context(chosen, facts, seed, report))
     seconds = time.perf_counter() - started
-    if replace(model).digest != before:  # a copy, because a model remembers its digest
+    if replace(model).digest != before:
         raise BadModel(f"{chosen.title} changed the model that it was given.", "Open it again.")
     return Account(chosen, facts, forget, tuple(excluded), change, seconds, seed).outcome()
 
@@ -75,8 +76,9 @@ def facts_for(
             "The model has earlier removals whose records are not known here.",
             "Pass the earlier forget sets as `excluded`.",
         )
-    earlier = [_mask(data, one) for one in excluded]
-    facts = facts_of(model, data, _mask(data, forget), earlier)
+    for one in (forget, *excluded):
+        check(data, one)
+    facts = facts_of(model, data, forget.mask(data), [one.mask(data) for one in excluded])
     if facts.n_forget == 0:
         raise BadForgetSet(
             "None of these records is in the training data of this model.", "Choose others."
@@ -92,16 +94,6 @@ def _free_of_earlier(model: Model) -> bool:
     """Whether `seen` leaves out all earlier removals: not so once weights were only edited."""
     name = model.lineage.origin.removeprefix("made by ")
     return model.seen is not None and (name not in METHODS or METHODS[name].tier in FRESH)
-
-
-def _mask(data: Dataset, forget: ForgetSet) -> Array:
-    if len(forget) == 0:
-        raise BadForgetSet("The forget set is empty.", "Choose at least one record.")
-    if forget.dataset != data.digest or any(name not in data.row_of for name in forget.ids):
-        raise BadForgetSet(
-            "The forget set was made for another dataset.", "Choose the records in this one."
-        )
-    return forget.mask(data)
 
 
 def why_not(method: Method, facts: Facts) -> str | None:
@@ -121,7 +113,7 @@ def _context(method: Method, facts: Facts, seed: int, report: Report) -> Context
     curvature = partial(_curvature, model, data, rows, l2, report)
     return Context(
         needs=method.needs, seed=seed, report=report, model=model, data=data, forget=facts.forget,
-        keep=facts.keep, recipe=facts.recipe, validation=facts.validation, curvature=curvature,
+        keep=facts.keep, recipe=cast(Recipe, facts.recipe), validation=facts.validation, curvature=curvature,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -68,6 +69,18 @@ def build(layers: Sequence[Layer]) -> nn.Sequential:
     if len(set(names)) != len(names):
         raise BadModel("Two layers of the list have the same name.", "Give each its own name.")
     return nn.Sequential(OrderedDict(zip(names, map(_module, layers), strict=True)))
+
+
+def for_width(layers: Sequence[Layer], shape: tuple[int, ...]) -> tuple[Layer, ...]:
+    """The layer list with its first linear layer as wide as an encoded table; pictures change nothing.
+
+    Models of one table differ in width where they have not seen the same categories.
+    """
+    first = next((i for i, layer in enumerate(layers) if layer.kind == "linear"), None)
+    if len(shape) != 1 or first is None:
+        return tuple(layers)
+    wide = replace(layers[first], options={**layers[first].options, "inputs": shape[0]})
+    return (*layers[:first], wide, *layers[first + 1 :])
 
 
 def _module(layer: Layer) -> nn.Module:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from disgorge_core.errors import BadModel
-from disgorge_core.models.layers import build, head_of, initialise
+from disgorge_core.models.layers import build, for_width, head_of, initialise
 from disgorge_core.params import make, values_of
 from disgorge_core.registry import ARCHITECTURES
 from disgorge_core.types import Column, Dataset, Layer, Model, Preprocessing, Recipe
@@ -40,7 +40,7 @@ class Blueprint:
     def layers(self, shape: tuple[int, ...]) -> tuple[Layer, ...] | None:
         """The layer list for inputs of a shape; None for a wrapped module."""
         if self.plain is not None:
-            return _for_width(self.plain, shape)
+            return for_width(self.plain, shape)
         return None if self.item is None else tuple(self.item.layers(shape, self.outputs))
 
     def fresh(self, shape: tuple[int, ...], seed: int) -> nn.Module:
@@ -82,17 +82,6 @@ def _of_model(model: Model, outputs: int) -> Blueprint:
         columns=p.columns,
         stated=None if p.fitted else p,
     )
-
-
-def _for_width(layers: tuple[Layer, ...], shape: tuple[int, ...]) -> tuple[Layer, ...]:
-    """The layer list with its first linear layer as wide as the columns of a table."""
-    if len(shape) != 1:
-        return layers
-    first = next((i for i, layer in enumerate(layers) if layer.kind == "linear"), None)
-    if first is None:
-        return layers
-    wide = replace(layers[first], options={**layers[first].options, "inputs": shape[0]})
-    return (*layers[:first], wide, *layers[first + 1 :])
 
 
 def _drawn(layers: tuple[Layer, ...], seed: int) -> nn.Module:

@@ -17,8 +17,10 @@ from disgorge_core.errors import NotApplicable
 from disgorge_core.training import stacked
 from disgorge_core.training.alone import train_each
 from disgorge_core.training.blueprint import Architecture, blueprint
+from disgorge_core.training.closed_form import has_closed_form, run_closed_form
 from disgorge_core.training.inputs import Inputs
 from disgorge_core.training.results import Stack, models_of, stack_of
+from disgorge_core.training.sharded import Sharded, regime_of, run_sharded, run_touched
 from disgorge_core.training.task import Job, Start, Task, job_of, tasks_for
 from disgorge_core.training.ticker import Ticker
 from disgorge_core.types import Array, Dataset, ForgetSet, Model, Recipe, Report, silent
@@ -34,17 +36,19 @@ def fit(
     settings: Mapping[str, Any] | None = None,
     exclude: ForgetSet | Array | None = None,
     start: Model | None = None,
+    regime: Sharded | None = None,
     name: str = "",
     report: Report = silent,
 ) -> Model:
     """Train one model on the train split without the excluded records.
 
-    `start` gives start weights, else they are drawn from the recipe's seed. Raises BadForgetSet if no
+    `start` gives start weights, else they are drawn from the recipe's seed. `regime` prepares for later
+    removals; architectures with a closed form bring their own. Raises BadForgetSet if no
     record is left, Diverged, and what `report` raises (Cancelled).
     """
     plan = blueprint(architecture, data, settings)
     job = job_of(data, plan, recipe, kept(data, exclude), [recipe.seed], start)
-    model = run(job, report=report).models[0]
+    model = run(job, regime, report=report).models[0]
     excluded = (exclude.digest,) if isinstance(exclude, ForgetSet) else ()
     lineage = replace(model.lineage, excluded=(*model.lineage.excluded, *excluded))
     return replace(model, name=name or model.name, lineage=lineage)
@@ -59,6 +63,7 @@ def fit_many(
     *,
     settings: Mapping[str, Any] | None = None,
     start: Start = None,
+    regime: Sharded | None = None,
     workers: int | None = None,
     report: Report = silent,
 ) -> Stack:
@@ -67,7 +72,8 @@ def fit_many(
     `start` is one model for all, or one for each. `workers=1` keeps everything in this process.
     """
     plan = blueprint(architecture, data, settings)
-    return run(job_of(data, plan, recipe, keep, seeds, start), workers=workers, report=report)
+    job = job_of(data, plan, recipe, keep, seeds, start)
+    return run(job, regime, workers=workers, report=report)
 
 
 def refit(
@@ -82,9 +88,7 @@ def refit(
 ) -> Model:
     """Train the model again, by its own blueprint, regime and recipe, on the train records of keep (n,)."""
     seeds = [recipe_of(model, recipe).seed if seed is None else seed]
-    stack = refit_many(
-        model, data, keep, seeds, recipe=recipe, start=start, workers=1, report=report
-    )
+    stack = refit_many(model, data, keep, seeds, recipe=recipe, start=start, report=report)
     return replace(stack.models[0], name=model.name)
 
 
@@ -102,7 +106,22 @@ def refit_many(
     """Train the model again K times, for masks keep (K, n) and seeds (K,)."""
     plan = blueprint(model, data)
     job = job_of(data, plan, recipe_of(model, recipe), keep, seeds, start)
-    return run(job, workers=workers, report=report)
+    return run(job, regime_of(model), workers=workers, report=report)
+
+
+def refit_shards(
+    model: Model,
+    data: Dataset,
+    keep: Array,
+    touched: Sequence[int],
+    *,
+    workers: int | None = None,
+    report: Report = silent,
+) -> Model:
+    """Train only the touched shards again, on keep (n,): bitwise the sharded model fitted without F."""
+    recipe = recipe_of(model, None)
+    job = job_of(data, blueprint(model, data), recipe, keep, [recipe.seed])
+    return run_touched(job, model, touched, workers, report)
 
 
 def recipe_of(model: Model, recipe: Recipe | None) -> Recipe:
@@ -124,8 +143,14 @@ def kept(data: Dataset, exclude: ForgetSet | Array | None) -> Array:
     return ~mask
 
 
-def run(job: Job, *, workers: int | None = None, report: Report = silent) -> Stack:
+def run(
+    job: Job, regime: Sharded | None, *, workers: int | None = None, report: Report = silent
+) -> Stack:
     """Do the trainings of a job."""
+    if has_closed_form(job):
+        return run_closed_form(job, report)
+    if regime is not None:
+        return run_sharded(job, regime, workers, report)
     inputs, tasks = tasks_for(job)
     if len(tasks) > 1 and stacked.stackable(tasks[0].layers):
         _together(tasks, inputs, job.recipe, report)

@@ -16,6 +16,8 @@ from disgorge_core.data import preprocessing
 from disgorge_core.training.order import FLIP, SHIFT, drawn, uniform
 from disgorge_core.types import Array, Column, Dataset, Preprocessing, Recipe
 
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
@@ -58,13 +60,25 @@ def _places(column: Column, first: int, known: Column) -> Array:
 
 
 def normalised(raw: Array, shift: Array, scale: Array, dtype: str) -> Tensor:
-    """Network input of raw records, by a shift and a scale that broadcast against them."""
+    """Network input of raw records, by a shift and a scale that broadcast against them.
+
+    The copy lies in torch's own memory, aligned alike each time: matrix products may round differently
+    at another alignment.
+    """
     z = raw.astype(np.float64)
     z -= shift
     z *= scale
     if raw.dtype.kind == "f":
         np.copyto(z, 0.0, where=np.isnan(z))
-    return torch.from_numpy(z.astype(dtype, copy=False))
+    return torch.from_numpy(z).to(DTYPES[dtype], copy=True)
+
+
+def network_input(p: Preprocessing, inputs: Inputs, raw: Array, dtype: str) -> Tensor:
+    """Network input of raw records of the inputs, by the preprocessing of one model."""
+    if inputs.kind == "image":
+        return normalised(raw, p.shift[:, None, None], p.scale[:, None, None], dtype)
+    own = np.take(raw, positions(p.columns, inputs.columns), axis=1)
+    return normalised(own, p.shift, p.scale, dtype)
 
 
 def changed(pictures: Array, keys: Array, augment: str, seed: int, epoch: int) -> Array:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from disgorge_core.training.blueprint import learning
 from disgorge_core.training.dropout import KeyedDropout
-from disgorge_core.training.inputs import Inputs, gathered, normalised, positions, targets
+from disgorge_core.training.inputs import Inputs, gathered, network_input, targets
 from disgorge_core.training.losses import losses
 from disgorge_core.training.optimiser import Optimiser, rate
 from disgorge_core.training.order import batches_of, cuts, epoch_order
@@ -56,16 +56,9 @@ def _epochs(
 
 
 def _loss(task: Task, inputs: Inputs, rows: Array, recipe: Recipe, epoch: int) -> Tensor:
-    x = batch_input(task, inputs, gathered(inputs, rows, recipe, task.seed, epoch), recipe.dtype)
+    raw = gathered(inputs, rows, recipe, task.seed, epoch)
+    x = network_input(task.preprocessing, inputs, raw, recipe.dtype)
     return losses(task.network(x), targets(inputs, rows, recipe.dtype), inputs.task).mean()
-
-
-def batch_input(task: Task, inputs: Inputs, raw: Array, dtype: str) -> Tensor:
-    """Network input of raw records, by the task's own preprocessing."""
-    p = task.preprocessing
-    if inputs.kind == "image":
-        return normalised(raw, p.shift[:, None, None], p.scale[:, None, None], dtype)
-    return normalised(raw[:, positions(p.columns, inputs.columns)], p.shift, p.scale, dtype)
 
 
 def check_weights(tensors: list[Tensor], recipe: Recipe, label: str) -> None:

@@ -52,6 +52,8 @@ class Optimiser:
 
     def keep_first(self, models: int) -> None:
         """Go on with the first models of a stack only."""
+        if self.first and len(self.first[0]) == models:
+            return
         self.first = [state[:models] for state in self.first]
         self.second = [state[:models] for state in self.second]
 

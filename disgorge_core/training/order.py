@@ -30,7 +30,7 @@ def salt(*words: int) -> np.uint64:
     """One 64-bit number for a few whole numbers."""
     state = np.zeros(1, dtype=np.uint64)
     for word in words:
-        state = mix(state ^ np.array([word & MASK], dtype=np.uint64))
+        state = mix(state ^ np.array([int(word) & MASK], dtype=np.uint64))
     return np.uint64(state[0])
 
 

@@ -24,7 +24,7 @@ from disgorge_core.training.losses import losses
 from disgorge_core.training.optimiser import Optimiser, rate
 from disgorge_core.training.task import Task
 from disgorge_core.training.ticker import Ticker, check_finite
-from disgorge_core.training.walk import Batch, Walk
+from disgorge_core.training.walk import Step, Walk
 from disgorge_core.types import Array, Layer, Recipe
 
 NORMS = ("groupnorm", "layernorm")
@@ -67,7 +67,7 @@ def train(tasks: Sequence[Task], inputs: Inputs, recipe: Recipe, ticker: Ticker)
     stack.write_back()
 
 
-def _check(each: Tensor, batch: Batch, tasks: Sequence[Task], recipe: Recipe) -> None:
+def _check(each: Tensor, batch: Step, tasks: Sequence[Task], recipe: Recipe) -> None:
     for k in torch.nonzero(~torch.isfinite(each)).flatten().tolist():
         check_finite(float(each[k]), recipe, int(batch.epoch[k]), tasks[k].label)
 
@@ -78,13 +78,15 @@ class _Stack:
     def __init__(self, tasks: Sequence[Task], inputs: Inputs, recipe: Recipe) -> None:
         self.tasks, self.inputs, self.recipe = tasks, inputs, recipe
         self.layers = tasks[0].layers or ()
-        self.places = [_places(task, inputs) for task in tasks]
+        places = [_places(task, inputs) for task in tasks]
+        self.held = np.unique(np.concatenate(places))  # inputs that any of the models has
+        self.places = [np.searchsorted(self.held, own) for own in places]
         self.whole = {name: self._stacked(name) for name in _names(tasks[0])}
         self.shift, self.scale = self._preprocessing()
         self.learning = learning(tasks[0].network, recipe)
         self.optimiser = Optimiser(recipe, [self.whole[name] for name in self.learning])
 
-    def step(self, batch: Batch, rates: Array) -> Tensor:
+    def step(self, batch: Step, rates: Array) -> Tensor:
         """One step of the first models; gives their mean losses (K,)."""
         active = {name: whole[: batch.models].detach() for name, whole in self.whole.items()}
         parameters = [active[name].requires_grad_() for name in self.learning]
@@ -112,37 +114,33 @@ class _Stack:
         return torch.stack(values)
 
     def _padded(self, weight: Tensor, places: Array) -> Tensor:
-        padded = weight.new_zeros(len(weight), self._width)
+        padded = weight.new_zeros(len(weight), len(self.held))
         padded[:, torch.from_numpy(places)] = weight
         return padded
 
-    @property
-    def _width(self) -> int:
-        return int(np.prod(self.inputs.raw.shape[1:]))
-
     def _preprocessing(self) -> tuple[Array, Array]:
         """Shift and scale (K, 1, width), both 0 for inputs that a model does not have."""
-        both = np.zeros((2, len(self.tasks), 1, self._width))
+        both = np.zeros((2, len(self.tasks), 1, len(self.held)))
         pixels = int(np.prod(self.inputs.raw.shape[2:]))
         for k, (task, places) in enumerate(zip(self.tasks, self.places, strict=True)):
             for part, values in zip(both, _values(task), strict=True):
                 part[k, 0, places] = np.repeat(values, pixels)
         return both[0], both[1]
 
-    def _input(self, batch: Batch) -> Tensor:
+    def _input(self, batch: Step) -> Tensor:
         if self.recipe.augment == "none" or self.inputs.kind != "image":
             raw = self.inputs.raw[batch.rows]
         else:
             raw = np.stack([self._changed(batch, k) for k in range(batch.models)])
-        raw = raw.reshape(*batch.rows.shape, -1)
+        raw = np.take(raw.reshape(*batch.rows.shape, -1), self.held, axis=2)
         models = slice(batch.models)
         return normalised(raw, self.shift[models], self.scale[models], self.recipe.dtype)
 
-    def _changed(self, batch: Batch, k: int) -> Array:
+    def _changed(self, batch: Step, k: int) -> Array:
         seed, epoch = self.tasks[k].seed, int(batch.epoch[k])
         return gathered(self.inputs, batch.rows[k], self.recipe, seed, epoch)
 
-    def _masks(self, batch: Batch) -> Masks:
+    def _masks(self, batch: Step) -> Masks:
         pairs = zip(self.tasks, batch.epoch.tolist(), strict=False)
         salts = np.array([seeds_of(task.seed, epoch) for task, epoch in pairs], dtype=np.uint64)
         return Masks(self.inputs.keys[batch.rows], salts[:, None])

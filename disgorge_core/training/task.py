@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from torch import nn
 
 from disgorge_core.data import preprocessing
 from disgorge_core.errors import BadForgetSet, BadParam
 from disgorge_core.models.layers import head_of
 from disgorge_core.training.blueprint import Blueprint, carry
-from disgorge_core.training.inputs import Inputs, of_dataset, positions
+from disgorge_core.training.inputs import DTYPES, Inputs, of_dataset, positions
 from disgorge_core.training.order import by_key
 from disgorge_core.types import (
     SPLITS,
@@ -28,7 +27,6 @@ from disgorge_core.types import (
 )
 
 Start = Model | Sequence[Model] | None
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +51,7 @@ class Job:
     keep: Array
     seeds: tuple[int, ...]
     starts: tuple[Model | None, ...]
+    labels: tuple[str, ...]  # "model 3 of 100", for messages; empty for a single one
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -74,14 +73,18 @@ def job_of(
             f"There are {len(keep)} masks, {len(seeds)} seeds and {len(starts)} starts.",
             "Give one of each for every model.",
         )
-    return Job(data, plan, recipe, keep, tuple(int(seed) for seed in seeds), starts)
+    seeds = tuple(int(seed) for seed in seeds)
+    return Job(data, plan, recipe, keep, seeds, starts, labels_of("model", len(keep)))
+
+
+def labels_of(what: str, count: int) -> tuple[str, ...]:
+    """What each of several is called in messages."""
+    return tuple(f"{what} {k + 1} of {count}" for k in range(count)) if count > 1 else ("",)
 
 
 def tasks_for(job: Job) -> tuple[Inputs, list[Task]]:
     """Inputs and trainings of a job; raises BadForgetSet where nothing is left to train on."""
-    count = len(job)
-    labels = [f"model {k + 1} of {count}" if count > 1 else "" for k in range(count)]
-    rows = [_kept(job.data, *pair) for pair in zip(job.keep, labels, strict=True)]
+    rows = [_kept(job.data, *pair) for pair in zip(job.keep, job.labels, strict=True)]
     used = by_key(job.data.keys, np.flatnonzero(job.keep.any(0)))
     stated = [_stated(job.plan, start) for start in job.starts]
     inputs = of_dataset(job.data, used, next((p for p in stated if p is not None), None))
@@ -90,7 +93,7 @@ def tasks_for(job: Job) -> tuple[Inputs, list[Task]]:
     for k, own in enumerate(rows):
         p = stated[k] or fits.of(own)
         layers = job.plan.layers(preprocessing.input_shape(p, job.data.shape))
-        tasks.append(Task(_network(job, k, p), layers, p, own, job.seeds[k], labels[k]))
+        tasks.append(Task(_network(job, k, p), layers, p, own, job.seeds[k], job.labels[k]))
     return inputs, tasks
 
 

@@ -14,7 +14,7 @@ from disgorge_core.types import Array, Recipe
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class Step:
     """One step of the first models of a stack: rows (K, B), weights (K, B), epochs (K,).
 
     The weights of a model's records sum to 1; where its batch is shorter than the others', its last
@@ -46,8 +46,8 @@ class Walk:
         self.steps = self.per_epoch * recipe.epochs
         self.order = np.zeros((len(tasks), int(self.sizes.max())), dtype=np.int64)
 
-    def at(self, step: int) -> Batch:
-        """The batches of a step, of the models that have not finished."""
+    def at(self, step: int) -> Step:
+        """What the models that have not finished do in a step."""
         models = int((self.steps > step).sum())
         epoch, number = np.divmod(step, self.per_epoch[:models])
         for k in np.flatnonzero(number == 0):
@@ -57,7 +57,7 @@ class Walk:
         place = start[:, None] + np.arange((stop - start).max())
         inside = place < stop[:, None]
         rows = np.take_along_axis(self.order[:models], np.minimum(place, stop[:, None] - 1), 1)
-        return Batch(rows, inside / (stop - start)[:, None], epoch)
+        return Step(rows, inside / (stop - start)[:, None], epoch)
 
     def _begin(self, k: int, epoch: int) -> None:
         task = self.tasks[k]

@@ -91,7 +91,8 @@ def encode_table(x: pd.DataFrame, columns: Sequence[Column]) -> Array:
 def _encode(values: pd.Series, column: Column) -> Array:
     if column.values is None:
         return values.to_numpy(dtype=np.float64, na_value=np.nan)[:, None]
-    codes = pd.Categorical(values.astype("string"), categories=list(column.values)).codes
+    known = pd.Index(list(column.values), dtype="string")
+    codes = known.get_indexer(values.astype("string"))
     return (codes[:, None] == np.arange(len(column.values))[None]).astype(np.float64)
 
 

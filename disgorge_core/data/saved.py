@@ -1,6 +1,6 @@
 """A dataset as a folder: dataset.json, arrays.npz, records (x.npy or x.parquet) and meta.parquet.
 
-No file of it can carry code, and its digest is checked when it is read.
+No file of it can carry code, and its content is checked when it is read.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def keep_dataset(data: Dataset, workspace: store.Workspace) -> Path:
 def _write(data: Dataset, place: Path) -> None:
     words: dict[str, Any] = {name: getattr(data, name) for name in WORDS}
     lists = {"classes": list(data.classes), "notes": list(data.notes), "roles": asdict(data.roles)}
-    store.write_json(place / "dataset.json", {"format": FORMAT, **words, **lists})
+    head = {"format": FORMAT, "content": digest(data)}
+    store.write_json(place / "dataset.json", {**head, **words, **lists})
     np.savez(place / "arrays.npz", ids=data.ids.astype(str), y=data.y, split=data.split)
     if isinstance(data.x, pd.DataFrame):
         _write_table(data.x, place / "x.parquet")
@@ -77,7 +78,7 @@ def load_dataset_folder(folder: Path | str) -> Dataset:
                 f"The dataset is of format {about['format']!r}.", "Open it with a newer version."
             )
         data = _read(place, about)
-        if digest(data) != data.digest:
+        if digest(data) != about["content"]:
             raise ValueError
     return data
 

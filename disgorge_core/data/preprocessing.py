@@ -92,7 +92,7 @@ def _encode(values: pd.Series, column: Column) -> Array:
     if column.values is None:
         return values.to_numpy(dtype=np.float64, na_value=np.nan)[:, None]
     known = pd.Index(list(column.values), dtype="string")
-    codes = known.get_indexer(values.astype("string"))
+    codes = known.get_indexer(pd.Index(values.astype("string")))
     return (codes[:, None] == np.arange(len(column.values))[None]).astype(np.float64)
 
 

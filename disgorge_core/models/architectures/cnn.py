@@ -28,6 +28,11 @@ class Cnn:
 
     width: int = param(24, help="Channels of the first block", min=4, max=512)
     blocks: int = param(3, help="Blocks of convolution, norm, ReLU", min=1, max=6)
+    places: str = param(
+        "mean",
+        help="Whether the head sees the mean over places or each place",
+        choices=("mean", "each"),
+    )
 
     def layers(self, shape: tuple[int, ...], outputs: int) -> tuple[Layer, ...]:
         """Layers for pictures (channels, height, width); raises BadModel for tables."""
@@ -39,8 +44,10 @@ class Cnn:
             found += _block(number, channels, width)
             found += [Layer("maxpool")] if side > SMALLEST else []
             side, channels = (side // 2 if side > SMALLEST else side), width
-        head = Layer("linear", "head", {"inputs": channels, "outputs": outputs})
-        return (*found, Layer("globalpool"), Layer("flatten"), head)
+        found += [Layer("globalpool")] if self.places == "mean" else []
+        inputs = channels * (1 if self.places == "mean" else _places(shape, found))
+        head = Layer("linear", "head", {"inputs": inputs, "outputs": outputs})
+        return (*found, Layer("flatten"), head)
 
 
 def _block(number: int, channels: int, width: int) -> list[Layer]:
@@ -50,3 +57,9 @@ def _block(number: int, channels: int, width: int) -> list[Layer]:
         Layer("groupnorm", f"norm.{number}", {"groups": groups, "channels": width}),
         Layer("relu"),
     ]
+
+
+def _places(shape: tuple[int, ...], layers: list[Layer]) -> int:
+    halvings = sum(layer.kind == "maxpool" for layer in layers)
+    height, width = (side >> halvings for side in shape[1:])
+    return height * width

@@ -1,0 +1,61 @@
+"""Colour pictures by 119 artists: one artist opts out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from disgorge_core.data.forget_set import where
+from disgorge_core.examples.shipped import arrays, pictures
+from disgorge_core.registry import EXAMPLES
+from disgorge_core.types import Array, Dataset, ForgetSet, Recipe, Roles
+
+LICENCE = (
+    "CC BY-SA 4.0 (OpenMoji; the artists are named in assets/examples/openmoji/ATTRIBUTION.md)"
+)
+
+
+@EXAMPLES.register
+@dataclass(frozen=True)
+class OpenMoji:
+    """The flagship: real pictures, real authors, real near-duplicates."""
+
+    name: ClassVar[str] = "openmoji"
+    title: ClassVar[str] = "OpenMoji: an artist opts out"
+    story: ClassVar[str] = (
+        "4,495 pictures by 119 artists trained a model that sorts them into ten groups. Artist 05, who "
+        "drew most of the hands, wants their work out of the model. Can it be taken out, at what cost, "
+        "and how would anyone know?"
+    )
+    order: ClassVar[int] = 10
+    architecture: ClassVar[str] = "cnn"
+    settings: ClassVar[dict[str, Any]] = {"width": 16, "places": "each"}
+    recipe: ClassVar[Recipe] = Recipe(epochs=12, lr=0.01, batch=64, l2=5e-4, seed=7)
+
+    def dataset(self) -> Dataset:
+        """The pictures with group, artist, subgroup, title and near-duplicate cluster."""
+        found = arrays("openmoji", "openmoji.npz")
+        meta = pd.DataFrame(
+            {
+                "artist": _named(found, "owner"),
+                "subgroup": _named(found, "subgroup"),
+                "title": found["title"].astype(str),
+                "near": found["near"],
+            }
+        )
+        classes = tuple(map(str, found["label_names"]))
+        roles = Roles(label="group", owner="artist", near="near")
+        return pictures("openmoji", found, classes, meta, roles, LICENCE)
+
+    def suggested(self, data: Dataset) -> ForgetSet:
+        """All pictures of one artist."""
+        reason = "The artist does not want their work used for training."
+        return where(data, "artist == 'Artist 05'", name="Artist 05", reason=reason)
+
+
+def _named(found: dict[str, Array], name: str) -> Any:
+    codes = found[name].astype(np.int64)
+    return pd.Categorical.from_codes(codes, [str(n) for n in found[f"{name}_names"]])

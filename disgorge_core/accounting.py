@@ -140,6 +140,8 @@ def _of_history(before: Model, after: Model, tier: Tier) -> list[Weakness]:
         found.append((words.reservation("history unknown"), Tier.EMPIRICAL))
     if tier not in FRESH and keeps_fitted_scaling(before, after):
         found.append((words.reservation("preprocessing kept"), Tier.EMPIRICAL))
+    if after.rule == "guard" and tier is not Tier.SUPPRESSED:
+        found.append((words.reservation("guard kept"), None))
     if tier in FRESH and after.lineage.shorter_recipe:
         found.append((words.reservation("shorter recipe", after.lineage.shorter_recipe), None))
     return found

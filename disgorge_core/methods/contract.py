@@ -92,15 +92,15 @@ class Facts:
 
 def facts_of(model: Model, data: Dataset, forget: Array, excluded: Sequence[Array] = ()) -> Facts:
     """Facts from masks (n,): what the model saw is split into records to remove and to keep."""
-    seen = _seen(model, data)
+    seen = seen_by(model, data)
     gone = np.logical_or.reduce([np.zeros(len(data), dtype=bool), *excluded])
     rows = data.rows("validation")
     validation = rows[~(forget | gone)[rows]]
     return Facts(model, data, forget & seen & ~gone, seen & ~forget & ~gone, validation)
 
 
-def _seen(model: Model, data: Dataset) -> Array:
-    """Rows that the model was trained on; all training rows where that is unknown."""
+def seen_by(model: Model, data: Dataset) -> Array:
+    """Bool (n,): training rows that the model saw; all of them where that is unknown."""
     train = np.zeros(len(data), dtype=bool)
     train[data.rows("train")] = True
     if model.seen is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from disgorge_core import metrics
 from disgorge_core.errors import Diverged
@@ -28,31 +30,35 @@ def lost(context: Context, model: Model) -> float:
 
 
 def largest_step(
-    context: Context, attempt: Callable[[float], Change], steps: Sequence[float]
+    context: Context, attempt: Callable[[float], Change], given: float, steps: Sequence[float]
 ) -> Change:
-    """The first of `steps` (largest first) within the guard; the input model itself if none is.
+    """The given step; where it is 0, the first of `steps` (largest first) within the guard.
 
-    Without validation records nothing can be chosen: then the smallest step is taken, and said so.
+    If no step is, the input model itself comes back. Without validation records nothing can be chosen:
+    then the smallest step is taken, and said so.
     """
+    if given:
+        return _with_step(context, attempt(given), given)
     if len(context.validation) == 0:
-        steps = steps[-1:]
+        change = _with_step(context, attempt(steps[-1]), steps[-1])
+        return replace(change, notes=(*change.notes, reservation("no guard")))
     passes = 0.0
     for step in steps:
-        change = _tried(attempt, step)
-        passes += change.passes if change else 0.0
-        if change and lost(context, change.model) <= TOLERATED:
-            return _with_step(context, change, passes, step)
+        change = _tried(context, attempt, step)
+        passes += change.passes
+        if change.figures["validation lost"] <= TOLERATED:
+            return replace(change, passes=passes)
     return Change(context.model, passes, notes=(reservation("rolled back", POINTS),))
 
 
-def _tried(attempt: Callable[[float], Change], step: float) -> Change | None:
+def _tried(context: Context, attempt: Callable[[float], Change], step: float) -> Change:
+    """One attempt; a step that breaks the training counts as one that loses everything."""
     try:
-        return attempt(step)
-    except Diverged:  # a step that breaks the training is one that is too long
-        return None
+        return _with_step(context, attempt(step), step)
+    except Diverged:
+        return Change(context.model, 0.0, figures={"validation lost": math.inf})
 
 
-def _with_step(context: Context, change: Change, passes: float, step: float) -> Change:
-    notes = () if len(context.validation) else (reservation("no guard"),)
+def _with_step(context: Context, change: Change, step: float) -> Change:
     figures = {**change.figures, "step": step, "validation lost": lost(context, change.model)}
-    return Change(change.model, passes, change.tier, (*change.notes, *notes), figures)
+    return replace(change, figures=figures)

@@ -81,6 +81,12 @@ def plain(wrong: int = 0) -> Model:
 
 
 @cache
+def learnt() -> Model:
+    """A network trained until it knows its wrong labels by heart."""
+    return training.fit(digits(15), LAYERS, replace(RECIPE, epochs=60, batch=16), name="learnt")
+
+
+@cache
 def sharded() -> Model:
     """Five networks, each trained on its own shard."""
     return training.fit(digits(), LAYERS, RECIPE, regime=training.Sharded(5, 0), name="shards")

@@ -39,8 +39,8 @@ class Retrain:
     )
 
     def why_not(self, facts: Facts) -> str | None:
-        """Needs a recipe, except for closed forms, which have none."""
-        if facts.recipe is None and facts.regime != "closed form":
+        """Needs a recipe."""
+        if facts.recipe is None:
             return "The recipe is unknown: state the recipe on the Model page."
         return None
 

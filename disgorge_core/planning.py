@@ -1,4 +1,4 @@
-"""What methods cost on an ordinary task, for choosing a family before there is a case.
+"""Prices before anything runs: of methods on an ordinary task, and of a training.
 
 The ordinary task: 10 of 1,000 records are to be removed from a small network of two layers that was
 trained for 20 epochs, plainly or, for methods that need it, in five shards.
@@ -6,7 +6,11 @@ trained for 20 epochs, plainly or, for methods that need it, in five shards.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +18,9 @@ import pandas as pd
 from disgorge_core.data import preprocessing
 from disgorge_core.methods.contract import Facts
 from disgorge_core.models.layers import build
-from disgorge_core.registry import METHODS
+from disgorge_core.models.prediction import member_logits
+from disgorge_core.params import make
+from disgorge_core.registry import ARCHITECTURES, METHODS
 from disgorge_core.types import (
     Dataset,
     Layer,
@@ -26,6 +32,8 @@ from disgorge_core.types import (
 )
 
 RECORDS, REMOVED, COLUMNS = 1000, 10, 8
+TIMED = 256  # records of one timed forward pass
+SECONDS_A_STEP = 0.0005  # of the optimiser itself
 
 
 @cache
@@ -64,3 +72,46 @@ def _network(data: Dataset) -> Model:
         "ordinary task", (member,), data.classes, "classification", lineage, layers, Recipe(),
         seen=tuple(map(str, data.ids)),
     )  # fmt: skip
+
+
+# --- what a training costs ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Price:
+    """A forecast: records times epochs, seconds on this machine, numbers to be trained."""
+
+    passes: float
+    seconds: float
+    parameters: int
+
+
+def training_price(
+    data: Dataset,
+    architecture: str,
+    settings: Mapping[str, Any],
+    recipe: Mapping[str, Any],
+    regime: Mapping[str, Any],
+) -> Price:
+    """What training would cost; raises BadModel, BadParam for settings that do not fit the data.
+
+    One timed forward pass stands for a third of a step, as in `disgorging.seconds_to_retrain`.
+    """
+    chosen, rows = make(Recipe, recipe), data.rows("train")
+    item = make(ARCHITECTURES[architecture], settings)
+    fitted = preprocessing.fit(data, rows[:TIMED])
+    shape = preprocessing.input_shape(fitted, data.shape)
+    network = build(item.layers(shape, max(1, len(data.classes))))
+    epochs = 1 if hasattr(item, "solve") else chosen.epochs
+    passes = float(epochs * len(rows))
+    forward = _seconds_forward(Member(network, fitted), data.take(rows[:TIMED]))
+    seconds = passes * (3 * forward + SECONDS_A_STEP / chosen.batch)
+    count = sum(p.numel() for p in network.parameters()) * int(regime.get("shards", 1))
+    return Price(passes, seconds, count)
+
+
+def _seconds_forward(member: Member, x: Any) -> float:
+    member_logits(member, x)  # the first pass pays for allocations
+    started = time.perf_counter()
+    member_logits(member, x)
+    return (time.perf_counter() - started) / max(1, len(x))

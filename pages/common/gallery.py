@@ -38,24 +38,27 @@ def pictures(data: Dataset, rows: Array) -> Sequence[str]:
     return [picture(data.x[row]) for row in rows]
 
 
+def label(data: Dataset, row: int) -> str:
+    """The record's label in words."""
+    return data.classes[int(data.y[row])] if data.classes else f"{data.y[row]:.4g}"
+
+
 def tiles(
     data: Dataset, rows: Array, *, captions: Sequence[str] | None = None, size: int = 56
 ) -> None:
     """A grid of pictures of equal size, or of short cards for tables; at most a few hundred rows."""
-    notes = (
-        captions
-        if captions is not None
-        else [str(data.meta.iloc[row][data.roles.label]) for row in rows]
-    )
-    bodies = (
-        [_img(data.x[row], size) for row in rows] if data.kind == "image" else _cards(data, rows)
-    )
-    cells = [
-        f'<figure class="dg-tile" style="width:{size + 24}px">{body}'
-        f"<figcaption title=\"{html.escape(note)}\">{html.escape(note)}</figcaption></figure>"
-        for body, note in zip(bodies, notes, strict=True)
-    ]  # fmt: skip
+    notes = captions if captions is not None else [label(data, row) for row in rows]
+    images = data.kind == "image"
+    bodies = [_img(data.x[row], size) for row in rows] if images else _cards(data, rows)
+    width = size + 24 if images else 150
+    cells = [_tile(body, note, width) for body, note in zip(bodies, notes, strict=True)]
     st.html(f'<div class="dg-tiles">{"".join(cells)}</div>')
+
+
+def _tile(body: str, note: str, width: int) -> str:
+    words = html.escape(note)
+    caption = f'<figcaption title="{words}">{words}</figcaption>'
+    return f'<figure class="dg-tile" style="width:{width}px">{body}{caption}</figure>'
 
 
 def _img(record: Array, size: int) -> str:

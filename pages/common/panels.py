@@ -33,6 +33,7 @@ class Need:
     sentence: str
     page: str
     label: str
+    ids: dict[str, str] = field(default_factory=dict)  # for the link's address
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,12 @@ def draw_page(page: str, view: View | None) -> None:
     """
     panels = panels_of(page)
     names = list(dict.fromkeys(panel.tab for panel in panels))
+    if len(names) == 1:
+        return _draw_all(panels, view)
     key = f"tabs_{page}"
-    wanted = state.asked("tab")
-    start = wanted if wanted in names else names[0]
-    tabs = st.tabs(names, key=key, default=start, on_change=_follow, args=(key,))
+    if state.asked("tab") in names:
+        st.session_state[key] = state.asked("tab")
+    tabs = st.tabs(names, key=key, on_change=_follow, args=(key,))
     for name, tab in zip(names, tabs, strict=True):
         if tab.open:
             with tab:
@@ -115,7 +118,7 @@ def draw(panel: Panel, view: View | None) -> None:
         st.subheader(panel.title, anchor=False)
     missing = panel.needs(view)
     if missing:
-        messages.need(missing.sentence, missing.page, missing.label, key=panel.name)
+        messages.need(missing.sentence, missing.page, missing.label, key=panel.name, **missing.ids)
         return
     with messages.problems_in_words():
         panel.draw(view)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from disgorge_core.cases import Cases
 from disgorge_core.jobs import Lanes
+from disgorge_core.store import Workspace
 
 
 def home() -> Path:
@@ -28,11 +29,11 @@ def lanes() -> Lanes:
 
 @st.cache_resource(show_spinner=False)
 def _cases(root: str) -> Cases:
-    return Cases(root)
+    return Cases(Workspace(root))
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda lanes: lanes.close())
 def _lanes(root: str) -> Lanes:
-    lanes = Lanes(root)
+    lanes = Lanes(Workspace(root))
     lanes.start()
     return lanes

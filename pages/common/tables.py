@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from disgorge_core.data.columns import column_of
 from disgorge_core.types import SPLITS, Array, Dataset, Estimate
 from pages.common import gallery
 
@@ -22,6 +23,8 @@ def frame(data: Dataset, rows: Array, extra: pd.DataFrame | None = None) -> pd.D
         parts.append(pd.DataFrame({"picture": gallery.pictures(data, rows)}))
     if extra is not None:
         parts.append(extra.reset_index(drop=True))
+    labels = column_of(data, "label").values
+    parts.append(pd.DataFrame({"label": labels.iloc[rows].to_numpy()}))
     parts.append(pd.DataFrame({"split": np.array(SPLITS, dtype=object)[data.split[rows]]}))
     parts.append(data.meta.iloc[rows].reset_index(drop=True))
     if isinstance(data.x, pd.DataFrame):

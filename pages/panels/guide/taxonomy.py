@@ -27,7 +27,7 @@ class Taxonomy:
 
     def draw(self, view: View | None) -> None:
         """The map, and beside it the chosen method."""
-        left, right = st.columns([3, 2], gap="large")
+        left, right = st.columns([8, 5], gap="large")
         with left:
             _map()
         with right:
@@ -40,7 +40,7 @@ def _map() -> None:
     charts.clickable(
         figure, CHART,
         "Columns say when a method must be arranged, bands what may be claimed for it (strongest on "
-        "top). Within a column, left is cheap and right costs a full training. Click a mark to "
+        "top). Within a column, left is free and right costs a full training. Click a mark to "
         "read. Costs are forecasts for 10 of 1,000 records and a small network.",
         on_select=_take,
     )  # fmt: skip

@@ -1,0 +1,55 @@
+"""The confusion matrix as squares that can be clicked (a heat map gives no clicks in Streamlit)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from disgorge_core.figures.theme import dressed, palette, scale
+from disgorge_core.types import Array
+
+SIDE = 560  # pixels of the whole matrix
+
+
+def confusion_matrix(
+    counts: Array, classes: Sequence[str], *, template: str = "light"
+) -> go.Figure:
+    """Counts (c, c) with true classes down and predicted classes across; shares are of the row.
+
+    Each square carries (true class, predicted class) as `customdata`.
+    """
+    p = palette(template)
+    size = len(classes)
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    true, predicted = (index.ravel() for index in np.indices(counts.shape))
+    dark = shares.ravel() > 0.45
+    inks = [p.ground if strong else p.text for strong in dark]
+    figure = go.Figure(
+        go.Scatter(
+            x=predicted, y=true, mode="markers+text",
+            text=[str(c) if c else "" for c in counts.ravel()] if size <= 20 else None,
+            textfont={"color": inks, "size": 12 if size <= 10 else 10},
+            customdata=np.stack([true, predicted], axis=1),
+            hovertext=_hovers(counts, shares, classes), hoverinfo="text",
+            marker={
+                "symbol": "square", "size": max(6, int(0.74 * SIDE / size) - 3),
+                "color": shares.ravel(), "colorscale": scale(p.sequential), "cmin": 0, "cmax": 1,
+                "opacity": 1, "line": {"width": 0},
+            },
+            selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
+        )
+    )  # fmt: skip
+    ticks = {"tickvals": list(range(size)), "ticktext": list(classes), "showgrid": False}
+    figure.update_xaxes(**ticks, range=[-0.5, size - 0.5], title="predicted", zeroline=False)
+    figure.update_yaxes(**ticks, range=[size - 0.5, -0.5], title="true", zeroline=False)
+    return dressed(figure, template, height=SIDE)
+
+
+def _hovers(counts: Array, shares: Array, classes: Sequence[str]) -> list[str]:
+    return [
+        f"true {classes[t]}, predicted {classes[p]}<br>{counts[t, p]:,} records, "
+        f"{shares[t, p]:.1%} of the true class"
+        for t, p in np.ndindex(*counts.shape)
+    ]

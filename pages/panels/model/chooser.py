@@ -1,0 +1,45 @@
+"""Which of the case's models is looked at and is the input of the next run."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.common import state
+from pages.common.panels import View
+from pages.panels.model.cards import card, names
+
+KEY = "model_choice"
+
+
+def draw(view: View) -> None:
+    """The choice, and one line about the chosen model."""
+    if not view.case.models:
+        return
+    labels = names(view.case)
+    options = list(labels)
+    st.session_state[KEY] = view.model
+    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    left.selectbox(
+        "Model", options, format_func=labels.__getitem__, key=KEY, on_change=_take,
+        help="The chosen model is what the other pages look at, and the input of the next run.",
+    )  # fmt: skip
+    right.markdown(_badges(view.model))
+
+
+def _take() -> None:
+    state.put(model=st.session_state[KEY])
+
+
+def _badges(digest: str) -> str:
+    about = card(digest)
+    lineage = about["lineage"]
+    known = {"known": "green", "stated": "orange"}.get(lineage["trained_on"], "red")
+    removed = len(lineage["excluded"])
+    found = [
+        f":gray-badge[{lineage['origin']}]",
+        f":gray-badge[{about['regime']}]",
+        f":{known}-badge[training records {lineage['trained_on']}]",
+    ]
+    if removed:
+        found.append(f":violet-badge[{removed} removal{'s' if removed > 1 else ''} so far]")
+    return " ".join(found)

@@ -1,0 +1,71 @@
+"""The confusion matrix, whose squares open the records behind them."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from disgorge_core import metrics
+from disgorge_core.figures.confusion import confusion_matrix
+from disgorge_core.types import Array
+from pages.common import charts, gallery, hand, state, tables
+from pages.common.panels import PANELS, Need, View
+from pages.panels.model.cards import answers, mistakes
+from pages.panels.model.overview import need_model
+from pages.panels.model.quality import split_choice
+
+SHOWN = 60  # pictures of one square
+
+
+@PANELS.register
+class Mixups:
+    """What is taken for what."""
+
+    name, page, tab, title, order = "model_confusion", "model", "Mix-ups", "", 60
+
+    def needs(self, view: View) -> Need | None:
+        """A model of classes."""
+        if view.data.task != "classification":
+            return Need("A confusion matrix needs classes.", "case/data", "See the labels")
+        return need_model(view)
+
+    def draw(self, view: View) -> None:
+        """The matrix, and the records of the clicked square."""
+        data, logits = view.data, answers(view.case, view.model).arrays["logits"]
+        split, rows = split_choice(data, "model_confusion_split")
+        left, right = st.columns([3, 2], gap="large")
+        with left:
+            counts = metrics.confusion(logits[rows], data.y[rows], len(data.classes))
+            points = charts.clickable(
+                confusion_matrix(counts, data.classes, template=charts.template()),
+                f"model_confusion_{split}_{view.model[:8]}",
+                "Rows are the true labels, columns the model's answers; the diagonal is right. Click a "
+                "square to see its records.",
+            )  # fmt: skip
+        with right:
+            _cell(view, logits, rows, points)
+
+
+def _cell(view: View, logits: Array, rows: Array, points: list[dict[str, object]]) -> None:
+    if not points:
+        st.html('<p class="dg-muted">No square is chosen. Off the diagonal are the mistakes.</p>')
+        return
+    data = view.data
+    true, predicted = (int(code) for code in points[0]["customdata"])  # type: ignore[attr-defined]
+    found = rows[mistakes(np.asarray(logits[rows]), data.y[rows], true, predicted)]
+    st.markdown(
+        f"**{data.classes[true]}** answered as **{data.classes[predicted]}**: {len(found):,} records"
+    )
+    if not len(found):
+        return
+    if data.kind == "image":
+        gallery.tiles(data, found[:SHOWN], captions=[str(data.ids[row]) for row in found[:SHOWN]])
+        if len(found) > SHOWN:
+            st.caption(f"The first {SHOWN} of {len(found):,}.")
+    else:
+        tables.records(data, found, "model_confusion_records", height=380)
+    how = f"label {data.classes[true]!r} answered as {data.classes[predicted]!r}"
+    if st.button("Open them in Explore", key="mixups_open", icon=":material/lasso_select:"):
+        hand.follow(view)
+        hand.change_rows(view, found, "replace", how, looking=True)
+        state.go("select/explore")

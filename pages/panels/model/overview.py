@@ -1,0 +1,154 @@
+"""What the model is: where it comes from, its recipe, its layers."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from disgorge_core.cases import Case
+from disgorge_core.params import params_of
+from disgorge_core.types import Recipe
+from pages.common import tables
+from pages.common.panels import PANELS, Need, View
+from pages.panels.model.cards import card, names, size
+
+NO_MODEL = Need(
+    "This case has no model yet.", "case/model", "Train one or bring one", {"tab": "Train"}
+)
+
+
+def need_model(view: View) -> Need | None:
+    """What is missing while the case has no model."""
+    return None if view.model else NO_MODEL
+
+
+@PANELS.register
+class Overview:
+    """Origin, size and recipe."""
+
+    name, page, tab, title, order = "model_overview", "model", "Overview", "", 10
+
+    def needs(self, view: View) -> Need | None:
+        """A model."""
+        return need_model(view)
+
+    def draw(self, view: View) -> None:
+        """Facts left, recipe right."""
+        about = card(view.model)
+        left, right = st.columns(2, gap="medium")
+        with left, st.container(border=True, height="stretch", key="model_card"):
+            st.subheader("This model", anchor=False)
+            tables.facts(_facts(view, about), "model")
+        with right, st.container(border=True, height="stretch", key="model_recipe"):
+            st.subheader("Recipe", anchor=False)
+            _recipe(about)
+
+
+def _facts(view: View, about: dict[str, Any]) -> dict[str, str]:
+    lineage, counted = about["lineage"], size(view.model)
+    seen = about["seen"]
+    return {
+        "Origin": html.escape(lineage["origin"]),
+        "Architecture": html.escape(about["architecture"] or "uploaded layers") + _settings(about),
+        "Regime": html.escape(about["regime"]) + _pairs(about["regime_settings"]),
+        "Parameters": f"{counted.parameters:,}"
+        + (f" in {counted.networks} networks" if counted.networks > 1 else ""),
+        "Trained on": "unknown"
+        if seen is None
+        else f"{len(seen):,} records ({lineage['trained_on']})",
+        "Preprocessing": "fitted to its training records"
+        if about["members"][0]["fitted"]
+        else "stated in advance",
+        "Cost": f"{lineage['cost']:,.0f} record-passes" if lineage["cost"] else "not recorded",
+        "Digest": f"<code>{view.model[:12]}</code>",
+    }
+
+
+def _settings(about: dict[str, Any]) -> str:
+    return _pairs(about["architecture_settings"])
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    said = ", ".join(f"{name} {value}" for name, value in values.items())
+    return f' <span class="dg-muted">{html.escape(said)}</span>' if said else ""
+
+
+def _recipe(about: dict[str, Any]) -> None:
+    if about["recipe"] is None:
+        st.markdown(
+            "Unknown. Retraining, references and certificates need it; state it when you bring a model."
+        )
+        return
+    shown = {p.label: f"{about['recipe'][p.name]}" for p in params_of(Recipe) if not p.advanced}
+    tables.facts(shown, "recipe")
+    if about["lineage"]["shorter_recipe"]:
+        st.caption(f"Shortened: {about['lineage']['shorter_recipe']}")
+
+
+@PANELS.register
+class Family:
+    """How the models of the case come from one another."""
+
+    name, page, tab, title, order = "model_family", "model", "Overview", "Lineage", 20
+
+    def needs(self, view: View) -> Need | None:
+        """A model."""
+        return need_model(view)
+
+    def draw(self, view: View) -> None:
+        """A tree in text."""
+        st.code("\n".join(tree(view.case, view.model)), language=None)
+
+
+def tree(case: Case, chosen: str) -> list[str]:
+    """Lines of the family tree: children are indented below their parent."""
+    labels = names(case)
+    parents = {digest: _parent(case, digest) for digest in case.models}
+
+    def below(parent: str, depth: int) -> list[str]:
+        lines: list[str] = []
+        for digest in (d for d in case.models if parents[d] == parent):
+            head = "    " * (depth - 1) + "└── " if depth else ""
+            mark = "   ← chosen" if digest == chosen else ""
+            origin = card(digest)["lineage"]["origin"]
+            lines.append(f"{head}{labels[digest]}  ·  {origin}{mark}")
+            lines += below(digest, depth + 1)
+        return lines
+
+    return below("", 0)
+
+
+def _parent(case: Case, digest: str) -> str:
+    found = [p for p in card(digest)["lineage"]["parents"] if p in case.models and p != digest]
+    return found[0] if found else ""
+
+
+@PANELS.register
+class Layers:
+    """The layer list."""
+
+    name, page, tab, title, order = "model_layers", "model", "Overview", "Layers", 30
+
+    def needs(self, view: View) -> Need | None:
+        """A model."""
+        return need_model(view)
+
+    def draw(self, view: View) -> None:
+        """One row a layer."""
+        layers = card(view.model)["layers"]
+        if layers is None:
+            st.markdown("A network of your own code; its layers are not listed.")
+            return
+        rows = [
+            (i, x["kind"], x["name"], said(x["options"])) for i, x in enumerate(layers, start=1)
+        ]
+        table = pd.DataFrame(rows, columns=["", "kind", "weights", "options"])
+        st.dataframe(table, hide_index=True, key="model_layers", height="content")
+
+
+def said(options: dict[str, Any]) -> str:
+    """Options in one line."""
+    return ", ".join(f"{name} {value}" for name, value in options.items())

@@ -1,0 +1,120 @@
+"""Train another model on the case's records: price first, then the queue."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import streamlit as st
+
+from disgorge_core.planning import Price, training_price
+from disgorge_core.registry import ARCHITECTURES
+from disgorge_core.training import Sharded
+from disgorge_core.types import Dataset, Recipe
+from disgorge_core.words import duration
+from pages.common import forms, progress, state
+from pages.common.panels import PANELS, Need, View
+from pages.common.services import cases, lanes
+
+RUN = "training_run"  # draft: the run that was started here
+REGIMES = {"plain": "Plain: one network", "sharded": "Sharded: cheap removal later"}
+
+
+@PANELS.register
+class Train:
+    """Architecture, settings, recipe, regime; what it will cost; start."""
+
+    name, page, tab, title, order = "model_train", "model", "Train", "", 80
+
+    def needs(self, view: View) -> Need | None:
+        """Nothing."""
+
+    def draw(self, view: View) -> None:
+        """The forms, the price, the button and the running training."""
+        data = view.data
+        left, right = st.columns([2, 1], gap="large")
+        with left:
+            request = _request(data)
+        with right, st.container(border=True, key="train_price"):
+            _offer(view, request)
+        _watch(view)
+
+
+def _request(data: Dataset) -> dict[str, Any]:
+    st.subheader("Network", anchor=False)
+    names = [n for n in ARCHITECTURES if _fits(ARCHITECTURES[n], data)]
+    a, b = st.columns(2)
+    name = a.selectbox(
+        "Architecture",
+        names,
+        format_func=lambda n: ARCHITECTURES[n].title,
+        key="train_architecture",
+    )
+    label = b.text_input("Name", value=ARCHITECTURES[name].title, key=f"train_name_{name}")
+    solved = hasattr(ARCHITECTURES[name], "solve")
+    settings = forms.fields(ARCHITECTURES[name], f"train_{name}")
+    regime = {} if solved else _regime()
+    st.subheader("Recipe", anchor=False)
+    recipe = forms.fields(Recipe, f"train_recipe_{solved}", hide=_hidden(data, solved))
+    return {
+        "task": "train", "architecture": name, "settings": settings, "recipe": recipe,
+        "regime": regime, "label": label,
+    }  # fmt: skip
+
+
+def _fits(kind: Any, data: Dataset) -> bool:
+    return data.kind in kind.kinds and data.task in kind.tasks
+
+
+def _hidden(data: Dataset, solved: bool) -> set[str]:
+    if solved:  # nothing is stepped: only the L2 term and the number format play a part
+        return set(asdict(Recipe())) - {"l2", "dtype"}
+    return set() if data.kind == "image" else {"augment"}
+
+
+def _regime() -> dict[str, Any]:
+    chosen = st.radio(
+        "Regime", list(REGIMES), format_func=REGIMES.__getitem__, key="train_regime", horizontal=True,
+        help="A sharded model retrains only the parts that saw a record when that record must go.",
+    )  # fmt: skip
+    return forms.fields(Sharded, "train_sharded") if chosen == "sharded" else {}
+
+
+def _offer(view: View, request: dict[str, Any]) -> None:
+    price: Price = training_price(
+        view.data,
+        request["architecture"],
+        request["settings"],
+        request["recipe"],
+        request["regime"],
+    )
+    st.subheader("What it will cost", anchor=False)
+    st.metric("Time, roughly", duration(price.seconds))
+    st.caption(f"{price.passes:,.0f} record-passes, {price.parameters:,} parameters")
+    if st.button(
+        "Train", key="train_start", type="primary", icon=":material/play_arrow:", width="stretch"
+    ):
+        state.ui().draft[RUN] = lanes().submit(view.case.id, request)
+        st.rerun()
+
+
+def _watch(view: View) -> None:
+    run_id = state.ui().draft.get(RUN, "")
+    if not run_id or progress.run_of(view.case.id, run_id) is None:
+        return
+    st.divider()
+    run = progress.watch(view.case.id, run_id, key="train_run")
+    if run is not None and run.state == "done":
+        _finished(view, run.result().values["model"])
+
+
+def _finished(view: View, digest: str) -> None:
+    case = cases().get(view.case.id)
+    st.success(
+        f"The model is trained; the case now has {len(case.models)} models.",
+        icon=":material/check:",
+    )
+    if st.button("Look at it", key="train_look", icon=":material/arrow_forward:"):
+        del state.ui().draft[RUN]
+        state.put(model=digest, tab="Quality")
+        st.rerun()

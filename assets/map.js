@@ -120,6 +120,7 @@ class View {
     );
     if (!places || !colours || (this.header.labels && !labels)) return;
     const { before, after } = places.buffers;
+    if (this.scene?.before !== before) this.grid = null;
     this.scene = { before, after: after ?? before, codes: colours.buffers.codes };
     this.labels = labels && labelReader(labels.buffers);
     this.box = places.header.box;
@@ -129,12 +130,11 @@ class View {
     this.root.dataset.ground = isDark(hexOf(this.ink("--ground"))) ? "dark" : "light";
     this.palette = paletteOf(this.colours, (name) => this.ink(name));
     this.inks = inksOf(this.palette, this.hidden, hexOf(this.ink("--forget")));
-    this.grid = null;
     this.drifts = Boolean(after) && this.header.side === "both";
     this.showDrift();
     showLegend(this);
     this.find(".wait").hidden = true;
-    this.redraw(false);
+    this.redraw(this.fullMs > FRAME_MS * 3); // a big map answers with every k-th point first
   }
 
   follow(extent) {
@@ -279,15 +279,7 @@ class View {
     this.grid ??= new Grid(this.scene, this.drift);
     const [u, v] = this.toUnit(x, y);
     const reach = (HOVER_WITHIN / this.scale()) * 65535;
-    let best = -1;
-    let least = HOVER_WITHIN ** 2;
-    this.grid.near(u * 65535, v * 65535, reach, (row) => {
-      if (this.hidden.has(this.scene.codes[row])) return;
-      const [px, py] = this.toPixel(row);
-      const distance = (px - x) ** 2 + (py - y) ** 2;
-      if (distance < least) [best, least] = [row, distance];
-    });
-    return best;
+    return this.grid.nearest(u * 65535, v * 65535, reach, this.scene.codes, this.hidden);
   }
 
   hover(row, at) {

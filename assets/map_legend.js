@@ -69,7 +69,7 @@ function scale({ colours, palette }) {
   const { low, high, missing } = colours;
   const ramp = element("div", "ramp");
   const stops = [...Array(17).keys()].map((i) => palette[1 + Math.round((254 * i) / 16)]);
-  ramp.style.background = `linear-gradient(to top, ${stops.join(",")})`;
+  ramp.style.setProperty("--stops", stops.join(","));
   const ticks = element("div", "ticks");
   for (const share of [1, 0.75, 0.5, 0.25, 0]) {
     ticks.append(element("span", "", short(low + (high - low) * share)));

@@ -46,14 +46,21 @@ function releaseStore(host) {
 
 /** Row numbers of the set bits of a packed mask (least significant bit first). */
 function rowsOf(bits) {
-  const rows = [];
-  if (!bits) return new Uint32Array(0);
-  for (let byte = 0; byte < bits.length; byte++) {
+  const rows = new Uint32Array(bits ? countBits(bits) : 0);
+  for (let byte = 0, at = 0; at < rows.length; byte++) {
     for (let rest = bits[byte]; rest; rest &= rest - 1) {
-      rows.push(byte * 8 + 31 - Math.clz32(rest & -rest));
+      rows[at++] = byte * 8 + 31 - Math.clz32(rest & -rest);
     }
   }
-  return Uint32Array.from(rows);
+  return rows;
+}
+
+function countBits(bits) {
+  let count = 0;
+  for (let byte = 0; byte < bits.length; byte++) {
+    for (let rest = bits[byte]; rest; rest &= rest - 1) count++;
+  }
+  return count;
 }
 
 const hasBit = (bits, row) => Boolean(bits && (bits[row >> 3] >> (row & 7)) & 1);
@@ -241,32 +248,44 @@ class Picture {
 const CELLS = 256; // per side; a counting sort puts each row into its cell
 
 class Grid {
-  constructor({ before, after, codes }, drift) {
-    const shift = 8; // 65,536 positions per side in 256 cells
+  constructor(scene, drift) {
+    const count = scene.codes.length;
+    this.places = drift === 0 ? scene.before : drift === 1 ? scene.after : placesAt(scene, drift);
     this.starts = new Uint32Array(CELLS * CELLS + 1);
-    const cellOf = new Uint16Array(codes.length);
-    for (let i = 0; i < codes.length; i++) {
-      const x = before[2 * i] + drift * (after[2 * i] - before[2 * i]);
-      const y = before[2 * i + 1] + drift * (after[2 * i + 1] - before[2 * i + 1]);
-      cellOf[i] = (y >> shift) * CELLS + (x >> shift);
+    this.rows = new Uint32Array(count);
+    const cellOf = new Uint16Array(count);
+    for (let i = 0; i < count; i++) {
+      // 65,536 positions per side in 256 cells
+      cellOf[i] = (this.places[2 * i + 1] >> 8) * CELLS + (this.places[2 * i] >> 8);
       this.starts[cellOf[i] + 1]++;
     }
     for (let c = 0; c < CELLS * CELLS; c++) this.starts[c + 1] += this.starts[c];
-    this.rows = new Uint32Array(codes.length);
     const next = this.starts.slice();
-    for (let i = 0; i < codes.length; i++) this.rows[next[cellOf[i]]++] = i;
+    for (let i = 0; i < count; i++) this.rows[next[cellOf[i]]++] = i;
   }
 
-  /** Calls `visit` with every row in the cells that touch the square around (x, y). */
-  near(x, y, reach, visit) {
+  /** The row closest to (x, y), at most `reach` away, whose code is not hidden; or -1. */
+  nearest(x, y, reach, codes, hidden) {
+    const { starts, rows, places } = this;
     const cell = (value) => Math.min(CELLS - 1, Math.max(0, value >> 8));
+    let best = -1;
+    let least = reach * reach;
     for (let cy = cell(y - reach); cy <= cell(y + reach); cy++) {
-      const first = this.starts[cy * CELLS + cell(x - reach)];
-      const end = this.starts[cy * CELLS + cell(x + reach) + 1];
-      for (let k = first; k < end; k++) visit(this.rows[k]);
+      const end = starts[cy * CELLS + cell(x + reach) + 1];
+      for (let k = starts[cy * CELLS + cell(x - reach)]; k < end; k++) {
+        const [dx, dy] = [places[2 * rows[k]] - x, places[2 * rows[k] + 1] - y];
+        const distance = dx * dx + dy * dy;
+        if (distance >= least || hidden.has(codes[rows[k]])) continue;
+        least = distance;
+        best = rows[k];
+      }
     }
+    return best;
   }
 }
+
+const placesAt = ({ before, after }, drift) =>
+  before.map((value, i) => value + drift * (after[i] - value));
 
 // ---- marks over the picture --------------------------------------------------------------------
 

@@ -68,11 +68,16 @@ class Gesture:
         return before | held if self.op == "add" else before & ~held
 
     def _held(self, before: Points, after: Points | None, colours: Colours | None) -> Mask:
-        places = before if after is None else before + self.drift * (after - before)
-        held = inside(places, self.polygon)
+        held = inside(_places_at(self.drift, before, after), self.polygon)
         if colours is not None and self.hidden:
             held &= ~np.isin(colours.shown_codes(), self.hidden)
         return held
+
+
+def _places_at(drift: float, before: Points, after: Points | None) -> Points:
+    if after is None or drift == 0:
+        return before
+    return after if drift == 1 else before + drift * (after - before)
 
 
 def point_map(
@@ -126,7 +131,8 @@ def read_gesture(message: Any) -> Gesture | None:
     if not isinstance(message, Mapping):
         return None
     try:
-        polygon = np.array(message["polygon"], dtype=np.float64).reshape(-1, 2)
+        corners = message["polygon"]
+        polygon = np.array(corners, dtype=np.float64).reshape(len(corners), 2)
         drift, hidden = float(message["drift"]), tuple(int(code) for code in message["hidden"])
     except (KeyError, TypeError, ValueError):
         return None

@@ -9,7 +9,7 @@ import pandas as pd
 
 from disgorge_core.data.forget_set import where
 from disgorge_core.examples.digits import DIGITS, LICENCE
-from disgorge_core.examples.shipped import arrays, pictures
+from disgorge_core.examples.shipped import arrays, named, pictures
 from disgorge_core.registry import EXAMPLES
 from disgorge_core.types import Dataset, ForgetSet, Recipe, Roles
 
@@ -36,7 +36,7 @@ class DigitsMislabelled:
         wrong = found["noisy_label"] != found["label"]
         meta = pd.DataFrame(
             {
-                "true label": pd.Categorical.from_codes(found["label"], list(DIGITS)),
+                "true label": named(found["label"], DIGITS),
                 "label is": pd.Categorical(["wrong" if w else "right" for w in wrong]),
             }
         )

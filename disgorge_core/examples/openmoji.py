@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 import pandas as pd
 
 from disgorge_core.data.forget_set import where
-from disgorge_core.examples.shipped import arrays, pictures
+from disgorge_core.examples.shipped import arrays, named, pictures
 from disgorge_core.registry import EXAMPLES
-from disgorge_core.types import Array, Dataset, ForgetSet, Recipe, Roles
+from disgorge_core.types import Dataset, ForgetSet, Recipe, Roles
 
 LICENCE = (
     "CC BY-SA 4.0 (OpenMoji; the artists are named in assets/examples/openmoji/ATTRIBUTION.md)"
@@ -40,8 +39,8 @@ class OpenMoji:
         found = arrays("openmoji", "openmoji.npz")
         meta = pd.DataFrame(
             {
-                "artist": _named(found, "owner"),
-                "subgroup": _named(found, "subgroup"),
+                "artist": named(found["owner"], found["owner_names"]),
+                "subgroup": named(found["subgroup"], found["subgroup_names"]),
                 "title": found["title"].astype(str),
                 "near": found["near"],
             }
@@ -54,8 +53,3 @@ class OpenMoji:
         """All pictures of one artist."""
         reason = "The artist does not want their work used for training."
         return where(data, "artist == 'Artist 05'", name="Artist 05", reason=reason)
-
-
-def _named(found: dict[str, Array], name: str) -> Any:
-    codes = found[name].astype(np.int64)
-    return pd.Categorical.from_codes(codes, [str(n) for n in found[f"{name}_names"]])

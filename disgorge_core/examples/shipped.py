@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -73,6 +74,13 @@ def arrays(folder: str, file: str) -> dict[str, Array]:
         return {name: stored[name] for name in stored.files}
 
 
+def named(codes: Array, names: Sequence[str] | Array) -> Any:
+    """A column of categories from codes (n,) into names."""
+    return pd.Categorical.from_codes(
+        codes.astype(np.int64), categories=pd.Index([str(n) for n in names])
+    )
+
+
 def pictures(
     name: str, found: dict[str, Array], classes: tuple[str, ...], meta: pd.DataFrame, roles: Roles,
     licence: str, label: str = "label",
@@ -80,7 +88,7 @@ def pictures(
     """A dataset of pictures from the arrays x, ids, split and `label` (codes into `classes`)."""
     ids, x, split = found["ids"].astype(str), found["x"], found["split"].astype(np.int8)
     y = found[label].astype(np.int64)
-    meta = meta.assign(**{roles.label: pd.Categorical.from_codes(y, list(classes))})
+    meta = meta.assign(**{roles.label: named(y, classes)})
     data = Dataset(
         name, "image", "classification", ids, x, y, classes, split, meta, roles, "", licence
     )

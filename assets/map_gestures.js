@@ -1,4 +1,4 @@
-// The point map, part 2 of 4: mouse and keys. Outlines are kept in data coordinates.
+// The point map, part 3 of 6: mouse and keys. Outlines are kept in data coordinates.
 
 const CORNER_EVERY = 3; // px between two corners of a lasso
 const CLICK_WITHIN = 4; // px a click may move

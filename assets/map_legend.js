@@ -1,4 +1,4 @@
-// The point map, part 3 of 4: legend, scale and the words for a point.
+// The point map, part 4 of 6: legend, scale and the words for a point.
 
 const whole = (number) => number.toLocaleString("en");
 const short = (number) => String(Number(number.toPrecision(3)));

@@ -29,10 +29,11 @@ Side = Literal["before", "after", "both"]
 
 MOST_CORNERS = 20_000
 _ASSETS = Path(__file__).parents[2] / "assets"
-_PARTS = ("map_picture.js", "map_gestures.js", "map_legend.js", "map.js")
+_PARTS = ("colours", "picture", "gestures", "legend", "frame")
+_SCRIPTS = [*(f"map_{part}.js" for part in _PARTS), "map.js"]  # in this order: one ES module
 _mount = st.components.v2.component(
     "point_map",
-    js="\n".join((_ASSETS / part).read_text("utf-8") for part in _PARTS),
+    js="\n".join((_ASSETS / name).read_text("utf-8") for name in _SCRIPTS),
     css=(_ASSETS / "map.css").read_text("utf-8"),
 )
 

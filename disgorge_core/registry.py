@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import threading
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
@@ -21,7 +22,8 @@ class Registry(Generic[T]):
         self._package = package
         self._group = group
         self._items: dict[str, T] = {}
-        self._discovered = False
+        self._discovered = self._discovering = False
+        self._lock = threading.RLock()  # pages of several users look at once
 
     def register(self, item: T) -> T:
         """Add a class under its `name`; a duplicate name is an error."""
@@ -59,7 +61,16 @@ class Registry(Generic[T]):
     def _discover(self) -> None:
         if self._discovered:
             return
-        self._discovered = True
+        with self._lock:
+            if not self._discovered and not self._discovering:
+                self._discovering = True  # an imported module may look here itself
+                try:
+                    self._import_all()
+                    self._discovered = True
+                finally:
+                    self._discovering = False
+
+    def _import_all(self) -> None:
         package = importlib.import_module(self._package)
         for found in pkgutil.walk_packages(package.__path__, f"{self._package}."):
             importlib.import_module(found.name)
@@ -77,3 +88,4 @@ ESTIMATORS: Registry[Any] = Registry("influence estimator", "disgorge_core.influ
 PROJECTIONS: Registry[Any] = Registry("projection", "disgorge_core.projections")
 VIEWS: Registry[Any] = Registry("attribution view", "disgorge_core.explain")
 EXAMPLES: Registry[Any] = Registry("worked example", "disgorge_core.examples")
+TASKS: Registry[Any] = Registry("task", "disgorge_core.jobs.tasks")

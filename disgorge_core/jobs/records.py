@@ -1,0 +1,58 @@
+"""Which raw records a request means: rows of the dataset, or one record typed in by the user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from disgorge_core.errors import BadData
+from disgorge_core.types import Array, Dataset
+
+
+def rows_of(data: Dataset, rows: Sequence[int]) -> Array:
+    """Row numbers (m,); raises BadData for one that the dataset does not have."""
+    found = np.asarray(rows, dtype=np.int64)
+    wrong = found[(found < 0) | (found >= len(data))]
+    if len(wrong):
+        raise BadData(f"The dataset has no row {wrong[0]}.", f"It has rows 0 to {len(data) - 1}.")
+    return found
+
+
+def raw_of(data: Dataset, rows: Sequence[int], record: Any) -> Any:
+    """Raw records of these rows, or the one record: pixels (height, width, channels), or a row by column.
+
+    Raises BadData for a record that is not like those of the dataset.
+    """
+    if record is None:
+        return data.take(rows_of(data, rows))
+    return _picture(data, record) if data.kind == "image" else _row(data, record)
+
+
+def _picture(data: Dataset, record: Any) -> Array:
+    try:
+        pixels = np.asarray(record)
+        fits = pixels.shape == data.shape and bool(((pixels >= 0) & (pixels <= 255)).all())
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise BadData(
+            "The picture does not have the shape of the dataset's pictures.",
+            f"Give {data.shape} numbers from 0 to 255.",
+        )
+    return pixels.astype(np.uint8)[None]
+
+
+def _row(data: Dataset, record: Mapping[str, Any]) -> pd.DataFrame:
+    missing = [str(column) for column in data.x.columns if column not in record]
+    if missing:
+        raise BadData(
+            f"The record lacks: {', '.join(missing[:5])}.", "Give a value for every column."
+        )
+    row = pd.DataFrame([{column: record[column] for column in data.x.columns}])
+    try:
+        return row.astype(data.x.dtypes.to_dict())
+    except (TypeError, ValueError):
+        raise BadData("A value of the record has the wrong type.", "Numbers for numbers.") from None

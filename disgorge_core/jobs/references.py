@@ -1,0 +1,78 @@
+"""Reference models: trained without the removed records, by the model's own recipe and regime.
+
+They are the expensive half of a comparison, so they are kept: `cache/<key>/<seed>/`, one folder each,
+where the key stands for case, dataset, kept records, blueprint, recipe and regime. Asking for more of
+them later trains only those that are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, replace
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from disgorge_core import training
+from disgorge_core.cases import REQUEST
+from disgorge_core.jobs.task import Desk
+from disgorge_core.models.blueprint import plain_layers
+from disgorge_core.models.saved import load_model_folder, save_model
+from disgorge_core.store import write_json
+from disgorge_core.types import Array, Model, Report, digest_of
+
+FIRST_SEED = 1000  # away from the small numbers that people choose for their own models
+
+
+def references(
+    desk: Desk, model: Model, keep: Array, number: int, taken: Collection[int], report: Report
+) -> list[Model]:
+    """This many references for a kept mask (n,); none has a seed of `taken`, so none is a copy."""
+    about = _about(desk, model, keep)
+    folder = desk.cases.workspace.root / "cache" / digest_of(about)
+    seeds = list(islice((s for s in count(FIRST_SEED) if s not in taken), number))
+    missing = [seed for seed in seeds if not (folder / str(seed)).exists()]
+    if missing:
+        _say_whose(folder, about)
+        _train(desk, model, keep, missing, folder, report)
+    return [load_model_folder(folder / str(seed)) for seed in seeds]
+
+
+def missing_references(desk: Desk, model: Model, keep: Array, number: int) -> int:
+    """How many of them would have to be trained, to within the seeds that are taken."""
+    folder = desk.cases.workspace.root / "cache" / digest_of(_about(desk, model, keep))
+    return max(0, number - sum(path.name.isdigit() for path in folder.glob("*")))
+
+
+def _about(desk: Desk, model: Model, keep: Array) -> dict[str, Any]:
+    """Everything that the trainings depend on, their seeds apart, and the case that they belong to."""
+    layers = None if model.layers is None else plain_layers(model.layers)
+    recipe = asdict(replace(model.recipe, seed=0)) if model.recipe else None
+    return {
+        "task": "references",
+        "case": desk.case_id,
+        "dataset": desk.data.digest,
+        "kept": digest_of(sorted(map(str, desk.data.ids[keep]))),
+        "layers": layers,
+        "architecture": model.architecture,
+        "settings": dict(model.architecture_settings),
+        "regime": model.regime,
+        "regime_settings": dict(model.regime_settings),
+        "recipe": recipe,
+    }
+
+
+def _say_whose(folder: Path, about: dict[str, Any]) -> None:
+    """A purge finds the cached models of a case by this."""
+    write_json(folder / REQUEST, about)
+
+
+def _train(
+    desk: Desk, model: Model, keep: Array, seeds: list[int], folder: Path, report: Report
+) -> None:
+    masks = np.repeat(keep[None], len(seeds), axis=0)
+    stack = training.refit_many(model, desk.data, masks, seeds, report=report)
+    for seed, reference in zip(seeds, stack.models, strict=True):
+        save_model(reference, folder / str(seed))

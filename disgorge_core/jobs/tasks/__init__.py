@@ -1,0 +1,1 @@
+"""One file a task; each resolves ids and calls the library."""

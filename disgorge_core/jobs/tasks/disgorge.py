@@ -1,0 +1,110 @@
+"""Disgorge a forget set by one method and compare the result beside references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from disgorge_core import disgorging
+from disgorge_core.comparison import compare
+from disgorge_core.jobs.parts import part
+from disgorge_core.jobs.references import missing_references, references
+from disgorge_core.jobs.task import QUEUE, Desk
+from disgorge_core.methods.contract import Facts
+from disgorge_core.params import make
+from disgorge_core.registry import METHODS, TASKS
+from disgorge_core.runs import TaskResult
+from disgorge_core.types import ForgetSet, Model, Outcome, Progress
+
+LEAST = 0.02  # of a full training: what loading, comparing and storing cost at least
+NO_REFERENCES = "The recipe is unknown, so no reference models can be trained: state it on Model."
+
+
+@TASKS.register
+@dataclass(frozen=True)
+class Disgorge:
+    """Adds the new model to the case; values: "outcome", "before", "after", "references", "forget".
+
+    Arrays: those of `Comparison.arrays()`.
+    """
+
+    model: str
+    forget: str
+    method: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    references: int = 5
+
+    name = "disgorge"
+    title = "Disgorge and compare"
+    lanes = (QUEUE,)
+
+    def run(self, desk: Desk) -> TaskResult:
+        """Run the method, train the references that are missing, compare, store."""
+        before, forget = desk.model(self.model), desk.forget(self.forget)
+        earlier = earlier_removals(desk, before)
+        facts = disgorging.facts_for(before, desk.data, forget, earlier)
+        share = self._share_of_method(desk, facts)
+        outcome = disgorging.disgorge(
+            before, desk.data, forget, self.method, seed=self.seed, settings=self.settings,
+            excluded=earlier, report=part(desk.report, 0.0, share),
+        )  # fmt: skip
+        beside = self._references(desk, facts, share)
+        desk.report(Progress(0.97, "Comparing and storing"))
+        masks = [one.mask(desk.data) for one in earlier]
+        gone = np.logical_or.reduce(masks) if masks else None
+        comparison = compare(before, outcome.model, desk.data, forget.mask(desk.data), beside, gone)
+        after = desk.cases.add_model(desk.case_id, outcome.model)
+        notes = [NO_REFERENCES] if self._wanted(facts) < self.references else []
+        values = {
+            "outcome": plain_outcome(outcome, notes),
+            "before": self.model,
+            "after": after,
+            "references": len(beside),
+            "forget": self.forget,
+        }
+        return TaskResult(values, comparison.arrays())
+
+    def _wanted(self, facts: Facts) -> int:
+        return self.references if facts.recipe else 0
+
+    def _share_of_method(self, desk: Desk, facts: Facts) -> float:
+        """How much of the bar the method gets: its price against that of the missing references."""
+        method = make(METHODS[self.method], self.settings)
+        applies = disgorging.why_not(method, facts) is None
+        price = max(LEAST, method.price(facts) if applies else LEAST)
+        missing = missing_references(desk, facts.model, facts.keep, self._wanted(facts))
+        return 0.97 * price / (price + missing * facts.n_keep / facts.n_train)
+
+    def _references(self, desk: Desk, facts: Facts, share: float) -> list[Model]:
+        taken = {self.seed, facts.recipe.seed} if facts.recipe else set()
+        report = part(desk.report, share, 0.97, "Reference models")
+        return references(desk, facts.model, facts.keep, self._wanted(facts), taken, report)
+
+
+def earlier_removals(desk: Desk, model: Model) -> list[ForgetSet]:
+    """The forget sets that this model is already rid of, as far as the case holds them."""
+    known = {forget.digest: forget for _, forget, _ in desk.cases.forget_sets(desk.case_id)}
+    return [known[digest] for digest in model.lineage.excluded if digest in known]
+
+
+def plain_outcome(outcome: Outcome, notes: list[str]) -> dict[str, Any]:
+    """What JSON can hold of an outcome: everything but the models and the records."""
+    kind = METHODS[outcome.method]
+    return {
+        "method": outcome.method,
+        "title": kind.title,
+        "family": kind.family.value,
+        "tier": outcome.tier.value,
+        "claim": outcome.claim,
+        "cost": asdict(outcome.cost),
+        "effect": outcome.effect,
+        "distance": float(outcome.distance),
+        "notes": [*outcome.notes, *notes],
+        "figures": {name: float(value) for name, value in outcome.figures.items()},
+        "settings": dict(outcome.settings),
+        "seed": outcome.seed,
+    }

@@ -1,0 +1,61 @@
+"""Train a model of the case's dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from disgorge_core import metrics, training
+from disgorge_core.jobs.parts import part
+from disgorge_core.jobs.task import QUEUE, Desk
+from disgorge_core.models.prediction import logits
+from disgorge_core.params import make
+from disgorge_core.registry import TASKS
+from disgorge_core.runs import TaskResult
+from disgorge_core.types import SPLITS, Array, Dataset, Progress, Recipe
+
+
+@TASKS.register
+@dataclass(frozen=True)
+class Train:
+    """Adds the trained model to the case; values: "model" (digest), "splits", "passes"."""
+
+    architecture: str = "mlp"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    regime: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # empty: plain; {"shards": 5, "seed": 0}
+    label: str = ""  # name of the model
+
+    name = "train"
+    title = "Train a model"
+    lanes = (QUEUE,)
+
+    def run(self, desk: Desk) -> TaskResult:
+        """Train, store, and measure on every split."""
+        data = desk.data
+        model = training.fit(
+            data,
+            self.architecture,
+            make(Recipe, self.recipe),
+            settings=self.settings,
+            regime=training.Sharded(**self.regime) if self.regime else None,
+            name=self.label,
+            report=part(desk.report, 0.0, 0.95),
+        )
+        desk.report(Progress(0.95, "Measuring and storing the model"))
+        splits = split_scores(logits(model, data.x), data)
+        digest = desk.cases.add_model(desk.case_id, model)
+        return TaskResult({"model": digest, "splits": splits, "passes": model.lineage.cost})
+
+
+def split_scores(z: Array, data: Dataset) -> dict[str, dict[str, float]]:
+    """Accuracy, or error for regression, on each split with its interval, as plain values."""
+    found = {}
+    for split in SPLITS:
+        rows = data.rows(split)
+        if len(rows):
+            found[split] = asdict(metrics.quality(z[rows], data.y[rows], data.task))
+    return found

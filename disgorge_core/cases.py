@@ -137,6 +137,10 @@ class Cases:
         """What is written about a model, without its weights."""
         return dict(read_json(self.workspace.model(digest) / "model.json"))
 
+    def dataset_card(self, digest: str) -> dict[str, Any]:
+        """What is written about a dataset, without its records."""
+        return dict(read_json(self.workspace.dataset(digest) / "dataset.json"))
+
     def _load_dataset(self, digest: str) -> Dataset:
         return load_dataset_folder(self.workspace.dataset(digest))
 

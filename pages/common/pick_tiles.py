@@ -1,0 +1,67 @@
+"""Records as tiles that can be clicked: pictures, or the first words of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from disgorge_core.types import Array, Dataset
+from pages.common import charts, gallery
+from pages.common.point_map import read_row
+
+Line = tuple[str, str]  # text, and "good", "bad" or nothing
+
+_ASSETS = Path(__file__).parents[2] / "assets"
+_mount = st.components.v2.component(
+    "pick_tiles",
+    js=(_ASSETS / "tiles.js").read_text("utf-8"),
+    css=(_ASSETS / "tiles.css").read_text("utf-8"),
+)
+FIRST_COLUMNS = 4  # of a table's row that stand on a tile
+
+
+def pick_tiles(
+    key: str,
+    data: Dataset,
+    rows: Array,
+    lines: Sequence[Sequence[Line]],
+    on_pick: Callable[[int], None],
+    *,
+    chosen: Array | None = None,
+    pressed: int | None = None,
+    size: int = 56,
+) -> None:
+    """Tiles of these rows with lines of text below; `chosen` (n,) get a dot, `pressed` a frame."""
+    sources = gallery.pictures(data, rows) if data.kind == "image" else [""] * len(rows)
+    tiles = [
+        {
+            "row": int(row),
+            "src": src,
+            "words": "" if src else words_of(data, int(row)),
+            "lines": [list(line) for line in text],
+            "title": f"{data.ids[row]}: " + ", ".join(line[0] for line in text),
+            "marked": chosen is not None and bool(chosen[row]),
+            "pressed": pressed == row,
+        }
+        for row, src, text in zip(rows, sources, lines, strict=True)
+    ]
+    wide = size + 34 if data.kind == "image" else 150
+    sent = {"size": size, "wide": wide, "tiles": tiles, "mark": charts.colours().forget}
+    _mount(key=key, data=sent, on_pick_change=partial(_pass_on, key, on_pick))
+
+
+def words_of(data: Dataset, row: int) -> str:
+    """The first values of a table's row."""
+    first = data.x.iloc[row].to_dict().items()
+    return ", ".join(f"{name} {value}" for name, value in list(first)[:FIRST_COLUMNS])
+
+
+def _pass_on(key: str, tell: Callable[[int], None]) -> None:
+    message: Any = st.session_state[key].get("pick")
+    row = read_row(message)
+    if row is not None:
+        tell(row)

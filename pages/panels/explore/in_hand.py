@@ -1,0 +1,118 @@
+"""What is chosen: running counts, warnings, undo and redo, and saving it under a name."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from disgorge_core.errors import BadForgetSet, DisgorgeError
+from pages.common import hand, messages, state
+from pages.common.panels import PANELS, View
+from pages.common.selection import Selection, standing
+from pages.common.services import cases
+
+BY_LOOKING = (
+    "Chosen by looking at the model. That is fine for every method, but a certified bound does not "
+    "cover it."
+)
+
+
+@PANELS.register
+class InHand:
+    """The selection in hand."""
+
+    name, page, tab, title, order = "explore_in_hand", "explore_hand", "Hand", "", 20
+
+    def needs(self, view: View) -> None:
+        """Nothing."""
+
+    def draw(self, view: View) -> None:
+        """Counts, what to know about them, what to do with them."""
+        with st.container(border=True, key="hand"):
+            chosen = hand.now(view)
+            _counts(view, chosen)
+            _steps(view)
+            _saving(view, chosen)
+
+
+def _counts(view: View, chosen: Selection) -> None:
+    found = standing(view.data, chosen)
+    if isinstance(found, BadForgetSet):
+        _said(f"{len(chosen):,}", "records chosen" if len(chosen) else "records chosen yet")
+        where = "Draw around points on the map, or write a filter." if not len(chosen) else ""
+        st.caption(where or f"{found.problem} {found.remedy}")
+        return
+    _said(
+        f"{len(chosen):,}",
+        f"chosen: <b>{found.train:,}</b> in training, {found.validation:,} validation, "
+        f"{found.test:,} test",
+    )
+    for sentence in found.warnings:
+        st.html(f'<p class="dg-note">{sentence}</p>')
+    if chosen.by_looking:
+        st.html(f'<p class="dg-note">{BY_LOOKING}</p>')
+    with st.expander("How they were chosen", key="hand_made", type="compact"):
+        steps = "".join(f"<li>{html.escape(step)}</li>" for step in chosen.made[-30:])
+        st.html(f'<ol class="dg-steps">{steps}</ol>')
+
+
+def _said(number: str, words: str) -> None:
+    st.html(f'<div class="dg-hand"><strong>{number}</strong><span>{words}</span></div>')
+
+
+def _steps(view: View) -> None:
+    past = hand.history(view)
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Undo", key="hand_undo", icon=":material/undo:", disabled=not past.past,
+            on_click=hand.undo, args=(view,),
+        )  # fmt: skip
+        st.button(
+            "Redo", key="hand_redo", icon=":material/redo:", disabled=not past.future,
+            on_click=hand.redo, args=(view,),
+        )  # fmt: skip
+        st.button(
+            "Clear", key="hand_clear", icon=":material/close:", disabled=not len(past.now),
+            on_click=hand.change_rows, args=(view, (), "clear", ""),
+        )  # fmt: skip
+
+
+def _saving(view: View, chosen: Selection) -> None:
+    if not len(chosen):
+        return
+    if not hand.unsaved(view):
+        name = cases().forget(view.case.id, view.forget).name
+        st.html(f'<p class="dg-saved">Saved as <b>{html.escape(name)}</b></p>')
+        messages.link("select/influence", "See what they hold up")
+        return
+    with st.popover(
+        "Save as a forget set", type="primary", icon=":material/bookmark_add:", width="stretch",
+        key="hand_save",
+    ):  # fmt: skip
+        _form(view)
+
+
+def _form(view: View) -> None:
+    with st.form("save_forget", border=False):
+        name = st.text_input("Name", key="save_name", value=_proposed(view), max_chars=80)
+        reason = st.text_input(
+            "Reason", key="save_reason", placeholder="Who asks, and on what ground", max_chars=400
+        )
+        author = st.text_input("Your name", key="save_author", max_chars=80)
+        if st.form_submit_button("Save", type="primary", key="save_yes"):
+            _save(view, name.strip(), author.strip(), reason.strip())
+
+
+def _proposed(view: View) -> str:
+    return f"Forget set {len(cases().forget_sets(view.case.id)) + 1}"
+
+
+def _save(view: View, name: str, author: str, reason: str) -> None:
+    try:
+        hand.save(view, name or _proposed(view), author, reason)
+    except DisgorgeError as error:
+        messages.problem(error)
+        return
+    state.ui().draft["said"] = "Saved. It is now the set to remove."
+    st.rerun()

@@ -17,7 +17,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("data", "models", "runs"),
     ("training", "curvature", "features", "metrics"),
     ("influence", "methods", "audit", "explain", "projections"),
-    ("accounting", "disgorging", "planning", "comparison", "verbs"),
+    ("accounting", "disgorging", "planning", "calibration", "comparison", "verbs"),
     ("figures",),
     ("evidence",),
     ("examples",),
@@ -29,7 +29,7 @@ LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 CHAINS = (
     ("errors", "params"),
     ("data", "models"),
-    ("accounting", "disgorging", "planning", "comparison", "verbs"),
+    ("accounting", "disgorging", "planning", "calibration", "comparison", "verbs"),
 )
 LAZY = ("umap", "captum", "sklearn")
 NOT_ON_PAGES = ("torch", "captum", "umap", "sklearn")

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from disgorge_core import metrics
-from disgorge_core.disgorging import disgorge
+from disgorge_core import metrics, training
+from disgorge_core.disgorging import applicable, disgorge
 from disgorge_core.models.prediction import inputs, logits
-from disgorge_core.types import Dataset, ForgetSet, Model, Recipe
+from disgorge_core.types import Dataset, ForgetSet, Layer, Model, Recipe
 from disgorge_core.words import RESERVATIONS
-from tests.methods.small import digits, first, plain, same_weights, sharded
+from tests.methods.small import LAYERS, RECIPE, digits, first, plain, same_weights, sharded
 
 Run = Callable[[Model, Dataset, ForgetSet], Model]
 
@@ -99,9 +99,39 @@ def test_without_validation_records_the_smallest_step_is_taken_and_said():
 
 
 def test_sharded_models_are_sent_to_their_shards():
-    from disgorge_core.disgorging import applicable
-
     offers = applicable(sharded(), digits(), first(digits()))
     reasons = {offer.method: offer.why_not for offer in offers}
     assert "touched shards" in (reasons["finetune"] or "")
     assert reasons["sisa"] is None and offers[0].method == "sisa"
+
+
+def test_batch_statistics_are_those_of_the_kept_records():
+    data = digits(15)
+    norm = Layer("batchnorm1d", "norm", {"channels": 32})
+    model = training.fit(data, (*LAYERS[:2], norm, *LAYERS[2:]), RECIPE)
+    after = finetune(model, data, first(data)).network
+    z = inputs(model.members[0], data.x[data.rows("train")[15:]])
+    with torch.no_grad():
+        hidden = after[1](after[0](z))
+    state = after.state_dict()
+    # the mean over batches of 256 and 29 records, so equal up to the unequal weights
+    torch.testing.assert_close(state["norm.running_mean"], hidden.mean(0), atol=0.2, rtol=0.1)
+    assert not torch.equal(
+        state["norm.running_mean"], model.network.state_dict()["norm.running_mean"]
+    )
+    changed = replace(data, x=np.where(np.arange(500)[:, None, None, None] < 15, 16, data.x))
+    again = finetune(model, changed, first(data)).network.state_dict()
+    assert all(torch.equal(state[name], again[name]) for name in state)
+
+
+def test_regression_models_can_be_tuned():
+    data = digits(task="regression")
+    layers = (*LAYERS[:3], Layer("linear", "head", {"inputs": 32, "outputs": 1}))
+    model = training.fit(data, layers, replace(RECIPE, lr=0.005))
+    found = disgorge(model, data, first(data), "finetune")
+    assert found.effect == "moved"
+    rows = data.rows("train")[15:]
+    before, after = (
+        metrics.rmse(logits(m, data.x[rows]), data.y[rows]) for m in (model, found.model)
+    )
+    assert after.value < before.value

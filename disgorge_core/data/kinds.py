@@ -1,0 +1,109 @@
+"""Columns as the rest of the library wants them: numbers, categories, texts; and which can be features."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+
+from disgorge_core.errors import BadData
+
+MOST_VALUES = 1000  # distinct texts of a category
+FEW_VALUES = 50  # so few distinct texts are a category in any table
+MOST_COLUMNS = 5000
+
+
+def tidy(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every column in one of these types: int32, int64, float32, float64, category of text, text.
+
+    True/false become the categories "False" and "True", dates become text. Raises BadData for columns
+    that cannot be named and for infinite numbers.
+    """
+    _check_names(frame)
+    columns = {name: _tidy(frame[name]) for name in frame.columns}
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
+
+
+def _check_names(frame: pd.DataFrame) -> None:
+    names = list(frame.columns)
+    if len(names) > MOST_COLUMNS:
+        raise BadData(
+            f"The table has {len(names):,} columns.", f"Keep at most {MOST_COLUMNS:,} of them."
+        )
+    for name in names:
+        if not isinstance(name, str) or not name.isprintable() or len(name) > 200:
+            raise BadData(
+                f"A column is named {str(name)[:40]!r}.", "Use names of up to 200 plain characters."
+            )
+        if names.count(name) > 1:
+            raise BadData(f"Two columns are named {name!r}.", "Give each its own name.")
+
+
+def _tidy(values: pd.Series) -> pd.Series:
+    values = values.reset_index(drop=True)
+    if pd.api.types.is_bool_dtype(values) or pd.api.types.infer_dtype(values) == "boolean":
+        return _category(values.astype("object").astype("str"))
+    if pd.api.types.is_timedelta64_dtype(values):
+        return _float(values.dt.total_seconds())
+    if pd.api.types.is_integer_dtype(values) and not values.hasnans:
+        small = np.iinfo(np.int32)
+        fits = len(values) and small.min <= values.min() and values.max() <= small.max
+        return values.astype(np.int32 if fits else np.int64)
+    if pd.api.types.is_numeric_dtype(values):
+        return _float(values)
+    return _text(values)
+
+
+def _float(values: pd.Series) -> pd.Series:
+    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    if np.isinf(numbers).any():
+        row = int(np.flatnonzero(np.isinf(numbers))[0]) + 1
+        raise BadData(
+            f"The column {values.name!r} is infinite in data row {row:,}.",
+            "Write a number, or nothing for a missing value.",
+        )
+    with np.errstate(over="ignore"):
+        short = numbers.astype(np.float32)
+    exact = np.array_equal(short.astype(np.float64), numbers, equal_nan=True)
+    return pd.Series(short if exact else numbers, name=values.name)
+
+
+def _text(values: pd.Series) -> pd.Series:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        if len(values.cat.categories) > MOST_VALUES:
+            return values.astype("str")
+        used = values.cat.remove_unused_categories()
+        named = used.cat.rename_categories([str(value) for value in used.cat.categories])
+        return named.cat.set_categories(sorted(named.cat.categories))
+    texts = values.astype("str")
+    return _category(texts) if texts.nunique() <= MOST_VALUES else texts
+
+
+def _category(texts: pd.Series) -> pd.Series:
+    return texts.astype(pd.CategoricalDtype(sorted(texts.dropna().unique())))
+
+
+def features(frame: pd.DataFrame, taken: Collection[str], dates: Collection[str]) -> list[str]:
+    """Columns that a model can use: not taken by a role, no dates, no free text, not all missing."""
+    return [
+        name
+        for name in frame.columns
+        if name not in taken and name not in dates and _usable(frame[name])
+    ]
+
+
+def _usable(values: pd.Series) -> bool:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        distinct = len(values.cat.categories)
+        return 0 < distinct <= max(FEW_VALUES, len(values) // 2)
+    return pd.api.types.is_numeric_dtype(values) and not bool(values.isna().all())
+
+
+def date_columns(frame: pd.DataFrame) -> list[str]:
+    """Columns of dates or times, before `tidy`."""
+    return [
+        str(name)
+        for name, kind in frame.dtypes.items()
+        if pd.api.types.is_datetime64_any_dtype(kind)
+    ]

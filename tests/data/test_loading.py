@@ -1,0 +1,415 @@
+"""Tables from files: the same values come in whatever the file, and what is wrong is said."""
+
+from __future__ import annotations
+
+import io
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from disgorge_core.data import kinds
+from disgorge_core.data.formats import parquet
+from disgorge_core.data.loading import dataset_of, load_dataset, read_table
+from disgorge_core.data.query import select
+from disgorge_core.data.roles import guess_roles
+from disgorge_core.errors import BadData, DisgorgeError
+from disgorge_core.registry import DATA_FORMATS
+from disgorge_core.types import Dataset
+
+RNG = np.random.default_rng(0)
+
+
+def people(n: int = 200) -> pd.DataFrame:
+    pick = np.arange(n)
+    return pd.DataFrame(
+        {
+            "person_id": [f"P{i:04d}" for i in pick],
+            "artist": [f"Artist {i % 7}" for i in pick],
+            "age": np.where(pick % 9 == 0, np.nan, 20.0 + pick % 50),
+            "score": RNG.normal(size=n),
+            "town": [None if i % 11 == 0 else ["York", "Bonn", "Rome"][i % 3] for i in pick],
+            "member": pick % 4 == 0,
+            "story": [f"once upon a time {i}" for i in pick],
+            "born": pd.to_datetime("2000-01-01") + pd.to_timedelta(pick, "D"),
+            "income": [["low", "high"][i % 2] for i in pick],
+        }
+    )
+
+
+def csv(frame: pd.DataFrame, path: Path, **how: Any) -> Path:
+    frame.to_csv(path, index=False, **how)
+    return path
+
+
+def of_text(tmp_path: Path, text: str | bytes, name: str = "t.csv", **parts: Any) -> Dataset:
+    path = tmp_path / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return load_dataset(path, **parts)
+
+
+def refused(call: Any, *arguments: Any, **parts: Any) -> str:
+    with pytest.raises(BadData) as error:
+        call(*arguments, **parts)
+    message = str(error.value)
+    assert len(message.splitlines()) == 1
+    assert len(message) < 400
+    assert error.value.remedy
+    return message
+
+
+# --- what comes in ------------------------------------------------------------------------------
+
+
+def test_csv_tsv_and_parquet_are_one_dataset(tmp_path: Path) -> None:
+    frame = people()
+    files = [
+        csv(frame, tmp_path / "a.csv"),
+        csv(frame, tmp_path / "b.tsv", sep="\t"),
+        csv(frame, tmp_path / "c.txt", sep=";", encoding="utf-8-sig"),
+        csv(frame, tmp_path / "d.csv", lineterminator="\r\n", quoting=2, na_rep="NA"),
+        tmp_path / "e.parquet",
+        tmp_path / "upload-without-ending",
+    ]
+    frame.to_parquet(files[4])
+    frame.astype({"town": "category"}).to_parquet(files[5])
+    # with quoting=2 the file quotes its texts, and a quoted "NA" would be a text; pandas leaves it bare
+    loaded = [load_dataset(f, label="income", id="person_id", owner="artist") for f in files]
+    assert len({data.digest for data in loaded if data is not loaded[3]}) == 1
+    data = loaded[0]
+    assert list(data.x.columns) == ["age", "score", "town", "member"]
+    assert list(data.meta.columns) == list(frame.columns)
+    assert data.ids.tolist() == frame["person_id"].tolist()
+    assert data.classes == ("high", "low")
+    assert np.array_equal(data.y, (frame["income"] == "low").astype(int))
+    assert data.x["age"].dtype == np.float32
+    assert np.array_equal(data.x["age"], frame["age"], equal_nan=True)
+    assert data.x["score"].dtype == np.float64
+    assert np.array_equal(data.x["score"], frame["score"])
+    assert data.x["town"].isna().tolist() == frame["town"].isna().tolist()
+    assert data.x["member"].cat.categories.tolist() == ["False", "True"]
+    assert data.roles.owner == "artist"
+    assert any("born" in note and "story" in note for note in data.notes)
+    assert select(data, "artist == 'Artist 3' and born < '2000-02-01'").sum() == 4
+    assert select(data, "member == True and age > 30").any()
+
+
+def test_columns_that_only_look_like_numbers_stay_text(tmp_path: Path) -> None:
+    rows = [f"{i:05d},{10**19 + i},0.{i},{'ab'[i % 2]}" for i in range(60)]
+    data = of_text(tmp_path, "\n".join(["zip,order,share,label", *rows]), id="zip")
+    assert data.ids[7] == "00007"
+    assert data.meta["order"].iloc[7] == str(10**19 + 7)
+    assert data.x["share"].dtype == np.float64
+
+
+def test_a_quoted_cell_holds_separators_marks_and_lines(tmp_path: Path) -> None:
+    text = 'a,b,label\n1,"x, ""y""\nz",p\n2,é,q\n'
+    data = of_text(tmp_path, text, label="label", id="", owner="", source="", split="")
+    assert data.meta["b"].tolist() == ['x, "y"\nz', "é"]
+
+
+def test_quoted_words_for_missing_are_texts(tmp_path: Path) -> None:
+    data = of_text(tmp_path, 'a,b,label\n1,"NA",p\n2,NA,q\n3,x,q\n', label="label")
+    assert data.meta["b"].isna().tolist() == [False, True, False]
+
+
+def test_number_labels_are_sorted_as_numbers() -> None:
+    frame = pd.DataFrame({"a": RNG.normal(size=60), "label": np.arange(60) % 12})
+    assert dataset_of(frame, "d").classes == tuple(map(str, range(12)))
+    with_gap = frame.assign(label=frame["label"] * 10.0)
+    assert dataset_of(with_gap, "d").classes == tuple(str(10 * i) for i in range(12))
+    halves = frame.assign(label=frame["label"] / 2)
+    assert dataset_of(halves, "d").classes[:3] == ("0", "0.5", "1")
+    flags = frame.assign(label=frame["label"] > 5)
+    assert dataset_of(flags, "d").classes == ("False", "True")
+
+
+def test_fractions_with_many_values_are_a_regression() -> None:
+    frame = pd.DataFrame({"a": np.arange(60), "label": RNG.normal(size=60)})
+    data = dataset_of(frame, "d")
+    assert (data.task, data.classes) == ("regression", ())
+    assert np.array_equal(data.y, frame["label"])
+    whole = frame.assign(label=np.arange(60))
+    assert dataset_of(whole, "d").task == "classification"
+    assert dataset_of(whole, "d", task="regression").y.dtype == np.float64
+
+
+def test_without_an_id_records_are_known_by_their_row() -> None:
+    frame = people()
+    data = dataset_of(frame, "d", {"label": "income", "id": ""})
+    assert data.ids.tolist() == list(map(str, range(200)))
+
+
+def test_whole_numbers_as_ids_have_no_point() -> None:
+    frame = people().assign(number=np.arange(200) * 3.0)
+    data = dataset_of(frame, "d", {"label": "income", "id": "number"})
+    assert data.ids[:3].tolist() == ["0", "3", "6"]
+
+
+# --- guesses ------------------------------------------------------------------------------------
+
+
+def test_roles_are_guessed_with_reasons() -> None:
+    frame = people().rename(columns={"income": "label"}).assign(split="train")
+    guess = guess_roles(frame)
+    assert (guess.roles.label, guess.roles.id, guess.roles.owner) == (
+        "label",
+        "person_id",
+        "artist",
+    )
+    assert guess.split == "split"
+    assert len(guess.reasons) == 4
+    assert all(reason.startswith("The column '") for reason in guess.reasons)
+
+
+def test_an_id_is_only_guessed_if_it_can_be_one() -> None:
+    frame = people()
+    assert guess_roles(frame.assign(person_id="same")).roles.id == ""
+    gap = frame["person_id"].where(frame.index > 0)
+    assert guess_roles(frame.assign(person_id=gap)).roles.id == ""
+
+
+def test_without_a_usual_name_the_label_is_the_last_column_with_few_values() -> None:
+    assert guess_roles(people()[["age", "town", "story"]]).roles.label == "town"
+
+
+def test_stated_parts_are_not_guessed_over() -> None:
+    data = dataset_of(people(), "d", {"label": "member", "id": "", "owner": ""})
+    assert (data.roles.label, data.roles.id, data.roles.owner) == ("member", "", "")
+    assert "income" in data.x.columns
+    assert "artist" in data.x.columns
+    assert not any("as the id" in note for note in data.notes)
+
+
+# --- splits -------------------------------------------------------------------------------------
+
+
+def test_a_made_split_has_its_shares_in_every_class() -> None:
+    n = 3000
+    frame = pd.DataFrame(
+        {"a": RNG.normal(size=n), "label": RNG.choice(["x", "y", "z"], n, p=[0.8, 0.15, 0.05])}
+    )
+    data = dataset_of(frame, "d")
+    for code in range(3):
+        share = np.bincount(data.split[data.y == code], minlength=3) / (data.y == code).sum()
+        assert np.allclose(share, (0.7, 0.1, 0.2), atol=0.01)
+
+
+def test_a_made_split_follows_ids_and_seed_only() -> None:
+    frame = people()
+    parts = {"label": "income", "id": "person_id"}
+    data = dataset_of(frame, "d", parts)
+    order = RNG.permutation(len(frame))
+    shuffled = dataset_of(frame.iloc[order], "d", parts)
+    assert np.array_equal(shuffled.split, data.split[order])
+    other = dataset_of(frame, "d", parts, seed=1)
+    assert 0.2 < (other.split != data.split).mean() < 0.8
+    assert other.digest != data.digest
+
+
+def test_exact_duplicates_share_a_split() -> None:
+    frame = pd.DataFrame(
+        {"a": np.repeat(RNG.normal(size=300), 4), "b": "x", "label": np.arange(1200) % 2}
+    )
+    frame.loc[5, "a"] = np.nan
+    frame.loc[9, "a"] = np.nan
+    data = dataset_of(frame, "d")
+    apart = pd.Series(data.split).groupby(frame["a"].fillna(-99)).nunique()
+    assert apart.max() == 1
+    assert np.allclose(np.bincount(data.split) / 1200, (0.7, 0.1, 0.2), atol=0.02)
+
+
+def test_a_given_split_is_kept() -> None:
+    words = np.resize(["Train", "training", "val", "TEST", "train"], 200)
+    data = dataset_of(people().assign(split=words), "d", {"label": "income"})
+    assert data.split.tolist() == [
+        {"t": 0, "v": 1, "T": 2}[w[0] if w != "Train" else "t"] for w in words
+    ]
+    assert "split" not in data.x.columns
+    assert data.notes[-1].startswith("Not used as features")
+
+
+def test_a_given_split_that_parts_duplicates_is_said() -> None:
+    frame = pd.DataFrame({"a": np.resize([1.5, 2.5, 3.5, 4.5], 40), "label": np.arange(40) % 2})
+    frame["split"] = np.resize(["train", "train", "train", "test", "train"], 40)
+    notes = dataset_of(frame, "d").notes
+    assert "40 records have an exact duplicate in another split." in notes
+    assert "The split column has no validation records." in notes
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"", "The file is empty"),
+        (b"a,label\n", "has 0 rows"),
+        (b"a,label\n1,x\n", "has 1 row"),
+        (b"label\nx\ny\n", "one column only"),
+        (b"a,b,label\n1,2,x\n3,y\n", "Row 3 of the file has 2 cells, the first line has 3"),
+        (b"a,label\n1,x\n3,4,y\n", "Row 3 of the file has 3 cells"),
+        (b"a,b,label\n1,caf\xe9,x\n2,b,y\n", "Line 2 of the file is not UTF-8"),
+        (b"a,b,label\n1,b,x\n2,caf\xc3", "Line 3 of the file is not UTF-8"),
+        ("a,label\n1,x\n".encode("utf-16"), "UTF-16"),
+        (b"a,label\n" + b"1,x\n" * 2000 + b"\0\0", "not text"),
+        (b"PK\x03\x04not really a zip", "binary, of no known kind. Known are: Parquet, CSV"),
+        (b"\x89PNG\r\n\x1a\n", "binary"),
+        (b"%PDF-1.7", "binary"),
+        (b"a,b,label\n1,\"x,p\n2,y,q\n3,z,r\n", "cells, the first line has 3"),
+        (b"a,b,label\n1,x,\"p\n2,y,q\n3,z,r\n", "never closed, by row 2"),
+        (b"a,a,label\n1,2,x\n3,4,y\n", "Two columns are named 'a'"),
+        (b"a,b\x07,label\n1,2,x\n3,4,y\n", "A column is named 'b\\x07'"),
+        (b"a,label\n1,x\ninf,y\n", "'a' is infinite in data row 2"),
+        (b"a,label\n1,x\n2,\n3,\n4,y\n", "missing in 2 of 4 data rows: 2, 3."),
+        (b"a,label\n1,x\n2,x\n", "'label' has 1 distinct value, a classification needs 2"),
+        (b"id,label\n1,x\n2,y\n", "No column is left"),
+        (b"split,a,label\ntrain,1,x\ntrain,2,y\n", "no row for test"),
+    ],
+)  # fmt: skip
+def test_bad_files_are_refused_in_words(tmp_path: Path, text: bytes, says: str) -> None:
+    assert says in refused(of_text, tmp_path, text, label=None)
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"label": "incom"}, "no column 'incom'. There is: income, score."),
+        ({"label": ""}, "needs a label"),
+        ({"id": "artist"}, "not unique: 'Artist 0' comes back in data row 8"),
+        ({"id": "town"}, "'town' is missing in 19 data rows, first in row 1"),
+        ({"owner": "x\ny"}, "no column 'x\\ny'"),
+        ({"label": "story", "task": "classification"}, "200 distinct"),
+        ({"label": "story", "task": "regression"}, "a regression needs numbers"),
+        ({"label": "income", "task": "poetry"}, "no task 'poetry'"),
+        ({"label": "income", "split": "town"}, "split is missing in data row 1"),
+        ({"label": "income", "split": "artist"}, "holds 'artist 0'"),
+    ],
+)
+def test_bad_parts_are_refused_in_words(
+    parts: dict[str, str], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("disgorge_core.data.labels.MOST_CLASSES", 100)
+    columns = {part: column for part, column in parts.items() if part != "task"}
+    assert says in refused(dataset_of, people(), "d", columns, parts.get("task"))
+
+
+def test_too_many_classes_point_to_regression() -> None:
+    frame = pd.DataFrame({"a": RNG.normal(size=1500), "label": np.arange(1500)})
+    assert "or the task regression" in refused(dataset_of, frame, "d")
+
+
+def test_ids_that_break_lines_are_refused() -> None:
+    frame = people().assign(person_id=[f"a\n{i}" for i in range(200)])
+    assert "line breaks" in refused(dataset_of, frame, "d", {"label": "income", "id": "person_id"})
+
+
+def test_infinite_labels_and_constant_values_are_refused() -> None:
+    frame = pd.DataFrame({"a": np.arange(30), "label": [np.inf, *range(29)]})
+    assert "'label' is infinite" in refused(dataset_of, frame, "d")
+    constant = frame.assign(label=0.5)
+    assert "the same in all rows" in refused(dataset_of, constant, "d", None, "regression")
+
+
+def test_too_many_columns_are_refused(tmp_path: Path) -> None:
+    header = ",".join(f"c{i}" for i in range(kinds.MOST_COLUMNS + 1))
+    row = ",".join("1" * (kinds.MOST_COLUMNS + 1))
+    assert "5,001 columns" in refused(of_text, tmp_path, f"{header}\n{row}\n{row}\n")
+
+
+def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = csv(people(), tmp_path / "a.csv")
+    assert "the limit is 0.0 MB" in refused(load_dataset, path, limit=1000)
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    assert "no such file" in refused(load_dataset, tmp_path / "none.csv")
+    assert "no such file" in refused(load_dataset, tmp_path)
+
+
+@pytest.mark.parametrize("keep", [4, 100, 0.5, 0.99])
+def test_a_cut_parquet_file_is_refused(tmp_path: Path, keep: float) -> None:
+    buffer = io.BytesIO()
+    people().to_parquet(buffer)
+    content = buffer.getvalue()
+    path = tmp_path / "a.parquet"
+    path.write_bytes(content[: int(keep if keep > 1 else keep * len(content))])
+    assert "damaged or cut short" in refused(load_dataset, path)
+
+
+def test_a_damaged_parquet_file_never_does_worse_than_refuse(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    people(40).to_parquet(buffer)
+    content, path = buffer.getvalue(), tmp_path / "a.parquet"
+    for place in RNG.integers(4, len(content), 30):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        try:
+            read_table(path)
+        except DisgorgeError as error:
+            assert len(str(error).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        (pa.array([[1], [2]]), "'b' holds list"),
+        (pa.array([{"x": 1}, {"x": 2}]), "'b' holds struct"),
+        (pa.array([b"\x89PNG", b"x"]), "'b' holds binary"),
+    ],
+)
+def test_columns_of_more_than_one_value_are_refused(
+    tmp_path: Path, column: pa.Array, says: str
+) -> None:
+    pq.write_table(pa.table({"a": [1, 2], "b": column}), tmp_path / "a.parquet")
+    assert says in refused(read_table, tmp_path / "a.parquet")
+
+
+def test_a_small_parquet_file_of_a_huge_table_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bomb.parquet"
+    pq.write_table(pa.table({"text": pa.array(["x" * 10_000] * 20_000), "n": [1] * 20_000}), path)
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr(parquet, "MOST_BYTES", 10**8)
+    assert "of memory" in refused(read_table, path)
+    monkeypatch.setattr(parquet, "MOST_CELLS", 39_999)
+    assert "20,000 rows of 2 columns" in refused(read_table, path)
+
+
+def test_delta_encoded_texts_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    table = pa.table({"text": ["aaa", "aab"], "n": [1, 2]})
+    how = {"text": "DELTA_BYTE_ARRAY"}
+    pq.write_table(table, path, use_dictionary=False, column_encoding=how)
+    assert "delta-encoded" in refused(read_table, path)
+
+
+def test_decimals_dates_and_an_empty_column_come_in(tmp_path: Path) -> None:
+    n = 12
+    table = pa.table(
+        {
+            "price": [Decimal("1.25")] * n,
+            "day": [date(2020, 1, 1 + i) for i in range(n)],
+            "none": pa.nulls(n),
+            "label": ["x", "y"] * 6,
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    data = load_dataset(tmp_path / "a.parquet")
+    assert list(data.x.columns) == ["price"]
+    assert data.meta["day"].iloc[3] == "2020-01-04"
+    assert any("day, none" in note for note in data.notes)
+
+
+def test_every_format_describes_itself() -> None:
+    assert list(DATA_FORMATS) == ["parquet", "csv"]
+    for kind in DATA_FORMATS.values():
+        assert kind.title
+        assert all(suffix.startswith(".") for suffix in kind.suffixes)
+        assert kind.__doc__

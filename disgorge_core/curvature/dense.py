@@ -128,7 +128,7 @@ def _of_linear(one: Single, seen: Capture, columns: Tensor) -> Tensor:
     for o in range(outputs):
         for p in range(o + 1):
             whole[o, :, p] = (a * hessian[:, o, p, None]).T @ a
-            whole[p, :, o] = whole[o, :, p].T
+            whole[p, :, o] = whole[o, :, p].T.clone()
     return whole.reshape(outputs * inputs, outputs * inputs)
 
 

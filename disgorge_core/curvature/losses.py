@@ -1,17 +1,19 @@
 """Losses and outputs of one record as functions of its logits z, with their derivatives in z.
 
-Classification: ℓ = -log softmax(z)_y, ∇²_z ℓ = diag(p) - p pᵀ. Squared loss (regression, and the closed
-forms, which fit one-hot targets): ℓ = ½‖z - t‖², ∇²_z ℓ = I.
+Classification: ℓ = -log softmax(z)_y, ∇²_z ℓ = diag(p) - p pᵀ. Squared loss (regression, and ridge in closed
+form, whose class targets are ±1): ℓ = ½‖z - t‖², ∇²_z ℓ = I.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from disgorge_core.errors import NotApplicable
 from disgorge_core.types import Array, Model
 
 EXACT_CLASSES = 10  # up to here the Hessian in z is summed over all classes, beyond it is sampled
@@ -28,8 +30,8 @@ class Loss:
     def targets(self, y: Array, like: Tensor) -> Tensor:
         """Targets (n,) as the loss reads them: class codes, or values."""
         if self.task == "classification":
-            return torch.as_tensor(y, dtype=torch.int64)
-        return torch.as_tensor(y, dtype=like.dtype)
+            return torch.tensor(np.asarray(y), dtype=torch.int64)
+        return torch.tensor(np.asarray(y), dtype=like.dtype)
 
     def each(self, z: Tensor, y: Tensor) -> Tensor:
         """Loss (n,) of each record."""
@@ -65,11 +67,17 @@ class Loss:
 
     def _wanted(self, z: Tensor, y: Tensor) -> Tensor:
         if self.task == "classification":
-            return F.one_hot(y, z.shape[1]).to(z.dtype)
+            return 2 * F.one_hot(y, z.shape[1]).to(z.dtype) - 1
         return y[:, None]
 
 
 def loss_of(model: Model) -> Loss:
-    """The loss that a model was fitted with."""
-    squared = model.task != "classification" or model.regime == "closed form"
+    """The loss that a model was fitted with; raises NotApplicable where there was none."""
+    closed = model.regime == "closed form"
+    if closed and model.architecture != "ridge":
+        raise NotApplicable(
+            f"A model of the kind {model.architecture!r} is not fitted by a loss, so it has no curvature.",
+            "Remove records from its sums, which is exact.",
+        )
+    squared = model.task != "classification" or closed
     return Loss("squared" if squared else "cross-entropy", model.task)

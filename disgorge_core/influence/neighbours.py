@@ -1,0 +1,65 @@
+"""Likeness of features as a stand-in for influence: the baseline that every estimator must beat.
+
+Cosine of the inputs of the last layer, counted + for records of the query's class and - for others. It
+knows nothing of the loss or the curvature and has no unit of change. Measured, it ranks the most helpful
+records nearly as well as influence functions, and sums over many records badly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from disgorge_core.errors import NotApplicable
+from disgorge_core.features import activations
+from disgorge_core.influence.contract import guard_note, output_named, scores_of
+from disgorge_core.registry import ESTIMATORS
+from disgorge_core.types import Array, Dataset, Model, Progress, Report, Scores, silent
+
+
+@ESTIMATORS.register
+@dataclass(frozen=True)
+class Neighbours:
+    """Cosine of features, + for the same class and - for others."""
+
+    name = "neighbours"
+    title = "Nearest neighbours (baseline)"
+    unit = "Likeness from -1 to 1; not a change of the output."
+    order = 30
+
+    def score(
+        self,
+        model: Model,
+        data: Dataset,
+        train_rows: Array,
+        query_rows: Array,
+        *,
+        target: str = "margin",
+        report: Report = silent,
+    ) -> Scores:
+        """Scores of all pairs; raises NotApplicable for regression, which has no classes."""
+        output_named(model, target)
+        if model.task != "classification":
+            raise NotApplicable(
+                "Regression has no classes to compare.", "Choose the EK-FAC estimator."
+            )
+        train = _unit(activations(model, data.take(train_rows)))
+        report(Progress(0.5, "reading features"))
+        query = _unit(activations(model, data.take(query_rows)))
+        same = data.y[train_rows][:, None] == data.y[query_rows][None]
+        sign = 1.0 if target == "margin" else -1.0
+        return scores_of(
+            (train @ query.T) * np.where(same, sign, -sign),
+            data,
+            train_rows,
+            query_rows,
+            unit="likeness, -1 to 1",
+            estimator=self.name,
+            passes=(len(train_rows) + len(query_rows)) / 3,
+            notes=guard_note(model),
+        )
+
+
+def _unit(features: Array) -> Array:
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)

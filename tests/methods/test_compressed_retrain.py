@@ -97,6 +97,16 @@ def test_neither_the_labels_of_f_nor_the_old_weights_reach_it():
     assert same_weights(found.model, short().model)
 
 
+def test_progress_only_goes_forward():
+    seen: list[float] = []
+    data = digits(15)
+    disgorge(
+        plain(15), data, first(data), "compressed_retrain", settings={"budget": 0.5},
+        report=lambda p: seen.append(p.share),
+    )  # fmt: skip
+    assert seen and seen == sorted(seen) and seen[-1] == pytest.approx(1)
+
+
 def test_the_scale_changes_no_prediction():
     data = mislabelled()
     unscaled = training.refit(

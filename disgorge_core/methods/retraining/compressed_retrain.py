@@ -32,7 +32,7 @@ from disgorge_core.models.layers import head_of
 from disgorge_core.models.prediction import logits
 from disgorge_core.params import param
 from disgorge_core.registry import METHODS
-from disgorge_core.types import Array, Change, Family, Member, Model, Recipe, Tier, Timing
+from disgorge_core.types import Array, Change, Family, Member, Model, Progress, Recipe, Tier, Timing
 from disgorge_core.words import reservation
 
 FITTED = 0.98  # accuracy on R from which the log-law holds
@@ -118,15 +118,17 @@ def training_time(recipe: Recipe, n: int) -> float:
 
 def _attempt(context: Context, epochs: int) -> Change:
     recipe = shorter(context.recipe, epochs, context.seed)
-    p = _run(context, recipe, context.keep)
+    p = _run(context, recipe, context.keep, "short run", (0.0, 0.6))
     x, y = _sample(context)
     z = logits(p, x)
     fitted = metrics.accuracy(z, y).value
     if fitted >= FITTED:
-        other = _run(context, replace(recipe, epochs=max(1, epochs // 2)), context.keep)
+        probe = replace(recipe, epochs=max(1, epochs // 2))
+        other = _run(context, probe, context.keep, "shorter run", (0.6, 1.0))
         scale = _log_law(context, recipe, _median(z, y), _median(logits(other, x), y), other)
     else:
-        other = _run(context, recipe, context.keep | context.forget)
+        everything = context.keep | context.forget
+        other = _run(context, recipe, everything, "run with all records", (0.6, 1.0))
         scale = _median(logits(context.model, x), y) / _median(logits(other, x), y)
     scale = float(np.clip(scale, *BOUNDS))
     notes = () if fitted >= FITTED else (reservation("scale touched"),)
@@ -140,9 +142,17 @@ def _attempt(context: Context, epochs: int) -> Change:
     return Change(model, p.lineage.cost + other.lineage.cost, notes=notes, figures=figures)
 
 
-def _run(context: Context, recipe: Recipe, keep: Array) -> Model:
+def _run(
+    context: Context, recipe: Recipe, keep: Array, name: str, shares: tuple[float, float]
+) -> Model:
+    """One short run; its progress is the part of the whole from the first share to the second."""
+
+    def report(p: Progress) -> None:
+        share = shares[0] + (shares[1] - shares[0]) * p.share
+        context.report(Progress(share, f"{name}, {p.message}", p.figures))
+
     return training.refit(
-        context.model, context.data, keep, recipe=recipe, seed=context.seed, report=context.report
+        context.model, context.data, keep, recipe=recipe, seed=context.seed, report=report
     )
 
 

@@ -20,9 +20,10 @@ def spread(table: pd.DataFrame, name: str, *, template: str, percent: bool = Tru
     figure = go.Figure()
     if (table["references"] > 0).any():
         figure.add_trace(_range(table, rows, p.reference))
+        figure.add_trace(_medians(table, rows, p.reference))
     figure.add_trace(_marks(table, "before", rows, OFFSET, p.before, "diamond"))
     figure.add_trace(_marks(table, "after", rows, -OFFSET, p.after, "circle"))
-    labels = [f"{row[name]}  <i>{row['n']:,}</i>" for row in table.to_dict("records")]
+    labels = [f"{row[name]} ({row['n']:,})" for row in table.to_dict("records")]
     figure.update_yaxes(
         tickvals=rows, ticktext=labels, range=[-0.6, len(rows) - 0.4], showgrid=False
     )
@@ -38,6 +39,14 @@ def _range(table: pd.DataFrame, rows: list[int], colour: str) -> go.Bar:
         customdata=table[["reference", "reference_low", "reference_high", "references"]],
         hovertemplate="%{customdata[3]} references: median %{customdata[0]:.3f}, "
         "%{customdata[1]:.3f} to %{customdata[2]:.3f}<extra></extra>",
+    )  # fmt: skip
+
+
+def _medians(table: pd.DataFrame, rows: list[int], colour: str) -> go.Scatter:
+    """A tick at the references' median, so that a range of no width is seen too."""
+    return go.Scatter(
+        x=table["reference"], y=rows, mode="markers", showlegend=False, hoverinfo="skip",
+        marker={"symbol": "line-ns", "size": 26, "line": {"color": colour, "width": 2}},
     )  # fmt: skip
 
 
@@ -70,7 +79,7 @@ def distances(table: pd.DataFrame, *, template: str) -> go.Figure:
         trace.name = names[kind]
         trace.marker.line = {"color": colours[kind], "width": 2}
         figure.add_trace(trace)
-    labels = [f"{row['set']}  <i>{row['n']:,}</i>" for row in table.to_dict("records")]
+    labels = [f"{row['set']} ({row['n']:,})" for row in table.to_dict("records")]
     figure.update_yaxes(
         tickvals=rows, ticktext=labels, range=[-0.6, len(rows) - 0.4], showgrid=False
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from disgorge_core.cases import Case
 from disgorge_core.models.bundle import folder_bytes, weight_bytes
 from disgorge_core.models.saved import why_no_export
 from pages.common.panels import PANELS, Need, View
@@ -29,31 +30,34 @@ class Download:
 
     def draw(self, view: View) -> None:
         """One line for each kind of file."""
-        reason = _why_not(view.model)
-        for suffix, note in FORMATS.items():
-            if reason is None:
-                _line(view, suffix, f"**{suffix}** {note}")
-        if reason:
-            st.markdown(f"One file of weights cannot hold it: {reason}")
-        _line(
-            view, ".zip", "**.zip** Everything: weights, preprocessing, recipe, lineage, kept sums."
-        )
-        st.caption(
-            "The new model is a file like any other: whoever has a copy of the old one still has it."
-        )
+        offer(view.case, view.model, "model")
+
+
+def offer(case: Case, digest: str, key: str) -> None:
+    """One line for each kind of file of a model."""
+    reason = _why_not(digest)
+    for suffix, note in FORMATS.items():
+        if reason is None:
+            _line(case, digest, suffix, f"**{suffix}** {note}", key)
+    if reason:
+        st.markdown(f"One file of weights cannot hold it: {reason}")
+    note = "**.zip** Everything: weights, preprocessing, recipe, lineage, kept sums."
+    _line(case, digest, ".zip", note, key)
+    st.caption("Whoever has a copy of the old model still has it.")
 
 
 def _why_not(digest: str) -> str | None:
     return why_no_export(cases().model(digest))
 
 
-def _line(view: View, suffix: str, note: str) -> None:
-    text, button = st.columns([4, 1], vertical_alignment="center")
+def _line(case: Case, digest: str, suffix: str, note: str, key: str) -> None:
+    text, button = st.columns([3, 1], vertical_alignment="center")
     text.markdown(note)
-    name = names(view.case)[view.model].replace("/", "-")
+    name = names(case)[digest].replace("/", "-")
     button.download_button(
-        "Download", data=lambda: _bytes(view.model, suffix), file_name=f"{name}{suffix}",
-        key=f"download_{suffix}", icon=":material/download:", on_click="ignore", width="stretch",
+        "Download", data=lambda: _bytes(digest, suffix), file_name=f"{name}{suffix}",
+        key=f"{key}_download_{suffix}", icon=":material/download:", on_click="ignore",
+        width="stretch",
     )  # fmt: skip
 
 

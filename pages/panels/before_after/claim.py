@@ -1,0 +1,50 @@
+"""What was done and what may be said of it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from disgorge_core.types import Tier
+from disgorge_core.words import NOT_AUDITED, TIERS, duration
+from pages.common import compared, messages
+from pages.common.panels import PANELS, Need, View
+
+
+@PANELS.register
+class Claim:
+    """The first thing on the page: tier, claim, cost, effect."""
+
+    name, page, tab, title, order = "before_after_claim", "before_after", "Overview", "", 10
+
+    def needs(self, view: View) -> Need | None:
+        """A finished run."""
+        return None if compared.current(view) else compared.NOTHING
+
+    def draw(self, view: View) -> None:
+        """The claim, its figures, and what weakens it."""
+        found = compared.current(view)
+        if found is None:
+            return
+        o, tier = found.outcome, Tier(found.outcome["tier"])
+        with st.container(border=True, key="before_after_claim"):
+            st.markdown(
+                f"**{o['title']}** &nbsp; {messages.tier_badge(tier)} :gray-badge[{NOT_AUDITED}]"
+            )
+            st.markdown(o["claim"])
+            _figures(found)
+            notes = [note for note in o["notes"] if note not in o["claim"]]
+            with st.expander("What this leaves open", key="before_after_open"):
+                st.markdown("\n".join(f"- {line}" for line in [TIERS[tier.value].unproved, *notes]))
+
+
+def _figures(found: compared.Compared) -> None:
+    o = found.outcome
+    cells = [
+        ("Removed from training", f"{int(found.comparison.forget[found.data.split == 0].sum()):,}"),
+        ("Time", duration(o["cost"]["seconds"])),
+        ("Cost", f"{100 * o['cost']['of_full']:.0f} % of a retrain"),
+        ("References", f"{len(found.comparison.references)}"),
+        ("Effect on the weights", o["effect"]),
+    ]
+    for place, (name, value) in zip(st.columns(len(cells)), cells, strict=True):
+        place.metric(name, value)

@@ -1,0 +1,124 @@
+"""Your own input: draw or upload a picture, or edit a line, and ask both models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from PIL import Image, UnidentifiedImageError
+
+from disgorge_core.errors import BadData
+from disgorge_core.figures.answers import answers
+from disgorge_core.models.prediction import softmax
+from disgorge_core.types import Dataset
+from pages.common import charts, compared, gallery
+from pages.common.draw_pad import draw_pad
+from pages.common.panels import PANELS, Need, View
+from pages.common.services import lanes
+
+LARGEST = 20_000_000  # pixels of an uploaded picture
+SENTENCE = "Each model's probability for each label; for a record that was never in the data, too."
+
+
+@PANELS.register
+class TryIt:
+    """What both models say to an input of the user's own."""
+
+    name, page, tab, order = "before_after_try", "before_after", "Try it", 510
+    title = "Try your own input"
+
+    def needs(self, view: View) -> Need | None:
+        """A finished run."""
+        return None if compared.current(view) else compared.NOTHING
+
+    def draw(self, view: View) -> None:
+        """The input on the left, the answers on the right."""
+        found = compared.current(view)
+        if found is None:
+            return
+        left, right = st.columns([2, 3], gap="large")
+        with left:
+            record = _picture(found) if found.data.kind == "image" else _line(found)
+        with right:
+            if record is None:
+                st.info("Draw something, or choose where to start from.", icon=":material/draw:")
+            else:
+                _answers(view, found, record)
+
+
+def _answers(view: View, found: compared.Compared, record: Any) -> None:
+    models = [found.values["before"], found.values["after"]]
+    request = {"task": "predict", "models": models, "record": record}
+    result = lanes().ask(view.case.id, request)
+    before, after = (softmax(np.asarray(result.arrays[f"logits_{k}"]))[0] for k in range(2))
+    if bool(np.asarray(result.arrays["withheld_1"])[0]):
+        st.warning("The output guard withholds the answer after.", icon=":material/block:")
+    figure = answers(found.data.classes, before, after, template=charts.template())
+    charts.chart(figure, "before_after_try_answers", SENTENCE)
+
+
+def _start(found: compared.Compared) -> int:
+    rows = found.comparison.forget.nonzero()[0].tolist()[:100]
+    rows += found.data.rows("test").tolist()[:100]
+    return int(
+        st.selectbox(
+            "Start from", rows, key="before_after_try_start",
+            format_func=lambda row: f"{found.data.ids[row]} · {gallery.label(found.data, row)}",
+            help="A removed record, or one of the test records.",
+        )
+    )  # fmt: skip
+
+
+def _picture(found: compared.Compared) -> list[Any] | None:
+    how = st.segmented_control(
+        "Input", ["Draw", "Upload"], default="Draw", required=True, key="before_after_try_how"
+    )
+    if how == "Upload":
+        return _uploaded(found.data)
+    start = found.data.x[_start(found)]
+    height, width, channels = found.data.shape
+    drawn = draw_pad("before_after_pad", height=height, width=width, channels=channels, start=start)
+    return (start if drawn is None else drawn).tolist()
+
+
+def _uploaded(data: Dataset) -> list[Any] | None:
+    file = st.file_uploader(
+        "A picture", ["png", "jpg", "jpeg", "webp"], key="before_after_try_file"
+    )
+    if file is None:
+        return None
+    height, width, channels = data.shape
+    try:
+        picture = Image.open(file)
+        if picture.width * picture.height > LARGEST:
+            raise BadData("The picture is too large.", "Use one below 20 million pixels.")
+        picture = picture.convert("L" if channels == 1 else "RGB").resize((width, height))
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
+        raise BadData("This is not a picture that can be read.", "Use PNG, JPEG or WebP.") from None
+    pixels = np.asarray(picture, dtype=np.uint8).reshape(height, width, channels)
+    st.image(picture.resize((width * 5, height * 5), Image.Resampling.NEAREST), width=160)
+    return pixels.tolist()
+
+
+def _line(found: compared.Compared) -> dict[str, Any]:
+    row = _start(found)
+    first = found.data.take(np.array([row])).astype(object)
+    column = pd.DataFrame({"value": first.iloc[0].to_numpy()}, index=first.columns.astype(str))
+    edited = st.data_editor(
+        column.astype("string"), key=f"before_after_line_{row}", height=420,
+        column_config={"_index": "column"},
+    )  # fmt: skip
+    return {name: _typed(found.data, name, value) for name, value in edited["value"].items()}
+
+
+def _typed(data: Dataset, name: Any, value: Any) -> Any:
+    if pd.isna(value) or value == "":
+        return None
+    if not pd.api.types.is_numeric_dtype(data.x[name]):
+        return str(value)
+    try:
+        return float(value)
+    except ValueError:
+        raise BadData(f"{name} is {value!r}.", "Write a number.") from None

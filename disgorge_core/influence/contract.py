@@ -1,7 +1,7 @@
 """What every estimator offers, and the little that they share.
 
 An estimator is a frozen dataclass with `@ESTIMATORS.register` and class attributes `name`, `title`, `unit`,
-`order`; its fields are settings made by `param(...)`.
+`limits` (where it fails, in one sentence), `order`; its fields are settings made by `param(...)`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Estimator(Protocol):
     name: ClassVar[str]
     title: ClassVar[str]
     unit: ClassVar[str]
+    limits: ClassVar[str]
     order: ClassVar[int]
 
     def score(

@@ -39,6 +39,10 @@ class EkFacInfluence:
     name = "ekfac"
     title = "Influence functions (EK-FAC)"
     unit = "Estimated change of the output if the record had not been trained on, to first order."
+    limits = (
+        "Good for single records and small sets, too small for large "
+        "ones, and blind to a training that would have ended elsewhere."
+    )
     order = 10
 
     coordinates: int = param(

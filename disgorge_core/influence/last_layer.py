@@ -23,6 +23,7 @@ class LastLayer:
     name = "last_layer"
     title = "Influence on the last layer only"
     unit = "Estimated change of the output if the record had not taught the last layer, to first order."
+    limits = "What a record taught the layers before the last is not counted."
     order = 20
 
     damping: float = param(

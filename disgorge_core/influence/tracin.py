@@ -32,6 +32,10 @@ class TracIn:
     name = "tracin"
     title = "TracIn, last layer (captum)"
     unit = "Product of loss gradients; a rank, not a change of the output."
+    limits = (
+        "Only the last layer and the final weights "
+        "count, and without curvature the size has no unit."
+    )
     order = 40
 
     def score(

@@ -111,7 +111,7 @@ def buttons(
     with st.container(horizontal=True, gap="small", key=f"{key}_ops"):
         for op in ops:
             st.button(
-                OPS[op], key=f"{key}_{op}", disabled=count == 0, on_click=change,
+                f"{OPS[op]} {count:,}", key=f"{key}_{op}", disabled=count == 0, on_click=change,
                 args=(view, mask, op, how, looking), icon=ICONS[op],
             )  # fmt: skip
 

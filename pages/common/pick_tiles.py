@@ -34,6 +34,7 @@ def pick_tiles(
     chosen: Array | None = None,
     pressed: int | None = None,
     size: int = 56,
+    wide: int = 0,
 ) -> None:
     """Tiles of these rows with lines of text below; `chosen` (n,) get a dot, `pressed` a frame."""
     sources = gallery.pictures(data, rows) if data.kind == "image" else [""] * len(rows)
@@ -49,8 +50,8 @@ def pick_tiles(
         }
         for row, src, text in zip(rows, sources, lines, strict=True)
     ]
-    wide = size + 34 if data.kind == "image" else 150
-    sent = {"size": size, "wide": wide, "tiles": tiles, "mark": charts.colours().forget}
+    usual = size + 34 if data.kind == "image" else 150
+    sent = {"size": size, "wide": wide or usual, "tiles": tiles, "mark": charts.colours().forget}
     _mount(key=key, data=sent, on_pick_change=partial(_pass_on, key, on_pick))
 
 

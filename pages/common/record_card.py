@@ -11,7 +11,7 @@ from disgorge_core.types import SPLITS, Dataset
 from pages.common import gallery
 from pages.common.predictions import Predictions, label_of
 
-MOST_ANSWERS = 4
+MOST_ANSWERS = 3
 MOST_FACTS = 8
 
 

@@ -19,10 +19,10 @@ from disgorge_core.types import Array, Dataset, ForgetSet
 
 Op = Literal["replace", "add", "remove", "keep", "clear"]
 OPS: dict[Op, str] = {
-    "replace": "Choose these",
+    "replace": "Choose",
     "add": "Add",
     "remove": "Take out",
-    "keep": "Keep only these",
+    "keep": "Keep only",
 }
 JOINED: dict[str, str] = {"replace": "", "add": "and ", "remove": "but not ", "keep": "only "}
 MOST_STEPS = 60  # that can be undone

@@ -72,7 +72,7 @@ def columns_of(table: pd.DataFrame) -> dict[str, Any]:
     """Column settings by name: pictures as pictures, the id kept in sight."""
     known = {
         "id": st.column_config.TextColumn("id", pinned=True, width="small"),
-        "picture": st.column_config.ImageColumn("picture", width="small"),
+        "picture": st.column_config.ImageColumn("picture", width=72),
     }
     return {name: column for name, column in known.items() if name in table.columns}
 

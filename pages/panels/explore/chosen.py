@@ -58,12 +58,10 @@ def _facets(view: View, mask: Array) -> Array:
 
 def _columns(name: str) -> dict[str, object]:
     return {
-        "value": st.column_config.TextColumn(name, width="medium"),
-        "chosen": st.column_config.NumberColumn("chosen", format="localized", width=62),
-        "of": st.column_config.NumberColumn("of", format="localized", width=56),
-        "share": st.column_config.ProgressColumn(
-            "share", format="percent", min_value=0, max_value=1
-        ),
+        "value": st.column_config.TextColumn(name, width=118),
+        "chosen": st.column_config.NumberColumn("chosen", format="localized", width=66),
+        "of": st.column_config.NumberColumn("of", format="localized", width=60),
+        "share": None,
     }
 
 

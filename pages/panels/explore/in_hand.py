@@ -29,7 +29,7 @@ class InHand:
 
     def draw(self, view: View) -> None:
         """Counts, what to know about them, what to do with them."""
-        with st.container(border=True, key="hand"):
+        with st.container(border=True, key="hand", gap="xsmall"):
             chosen = hand.now(view)
             _counts(view, chosen)
             _steps(view)
@@ -43,13 +43,14 @@ def _counts(view: View, chosen: Selection) -> None:
         where = "Draw around points on the map, or write a filter." if not len(chosen) else ""
         st.caption(where or f"{found.problem} {found.remedy}")
         return
+    outside = bool(found.validation or found.test)  # then the first warning only repeats the counts
+    there = f"; {found.validation:,} validation and {found.test:,} test records go as well"
     _said(
         f"{len(chosen):,}",
-        f"chosen: <b>{found.train:,}</b> in training, {found.validation:,} validation, "
-        f"{found.test:,} test",
+        f"chosen: <b>{found.train:,}</b> in training{there if outside else ''}",
     )
-    for sentence in found.warnings:
-        st.html(f'<p class="dg-note">{sentence}</p>')
+    for sentence in found.warnings[outside:]:
+        st.html(f'<p class="dg-note">{html.escape(sentence)}</p>')
     if chosen.by_looking:
         st.html(f'<p class="dg-note">{BY_LOOKING}</p>')
     with st.expander("How they were chosen", key="hand_made", type="compact"):

@@ -13,7 +13,7 @@ from pages.common.predictions import label_of, predictions
 from pages.common.questions import ask
 from pages.panels.explore.chosen import open_card
 
-LIKE = 6  # records shown as alike
+LIKE = 5  # records shown as alike
 
 
 @PANELS.register
@@ -31,7 +31,7 @@ class Record:
         if not asked:
             return
         row = record_card.row_of(view.data, asked)
-        with st.container(border=True, key="record_card"):
+        with st.container(border=True, key="record_card", gap="xsmall"):
             _head(asked)
             if row is None:
                 st.caption("This dataset has no record of that id.")
@@ -71,13 +71,14 @@ def _actions(view: View, row: int) -> None:
 def _alike(view: View, row: int) -> None:
     found = ask(view.case, "neighbours", model=view.model, rows=[row], k=LIKE)
     rows = found.arrays["index"][0]
-    st.html('<small class="dg-muted">Most alike, as the model sees it</small>')
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html('<small class="dg-muted">Most alike, as the model sees it</small>')
+        hand.buttons(
+            view, "record_alike", hand.mask_of(len(view.data), rows),
+            f"the {len(rows)} records most like {view.data.ids[row]}", looking=True, ops=("add",),
+        )  # fmt: skip
     lines = [[(label_of(view.data, int(r)), "")] for r in rows]
     pick_tiles(
         "record_alike", view.data, rows, lines, lambda picked: open_card(view, picked),
-        chosen=hand.now(view).mask, size=40,
-    )  # fmt: skip
-    hand.buttons(
-        view, "record_alike", hand.mask_of(len(view.data), rows),
-        f"the {len(rows)} records most like {view.data.ids[row]}", looking=True, ops=("add",),
+        chosen=hand.now(view).mask, size=32, wide=54,
     )  # fmt: skip

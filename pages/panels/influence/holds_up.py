@@ -1,18 +1,78 @@
-"""What the chosen records hold up."""
+"""What the chosen records hold up: the predictions that would suffer if they had not been there."""
 
 from __future__ import annotations
 
-from pages.common.panels import PANELS, View
+import numpy as np
+import streamlit as st
+
+from disgorge_core.figures.predicted_change import predicted_change
+from pages.common import charts, messages, state
+from pages.common.panels import PANELS, Need, View
+from pages.common.pick_tiles import Line, pick_tiles
+from pages.common.predicted import SURE, Predicted, forget_need, predicted, unit_of
+from pages.common.predictions import label_of
+from pages.common.services import cases
+
+MOST = 20
 
 
 @PANELS.register
 class HoldsUp:
-    """stub."""
+    """By class, and the predictions that lean most on the chosen records."""
 
     name, page, tab, title, order = "influence_holds", "influence", "What they hold up", "", 10
 
-    def needs(self, view: View) -> None:
-        """Nothing."""
+    def needs(self, view: View) -> Need | None:
+        """A plain model with known training records, and a forget set."""
+        return forget_need(view)
 
     def draw(self, view: View) -> None:
-        """stub."""
+        """One sentence, the classes, the predictions."""
+        with st.spinner("Estimating what would change without them"):
+            found = predicted(view)
+        forget = cases().forget(view.case.id, view.forget)
+        rows = found.outside
+        flips = int(found.flips[rows].sum())
+        down = int((found.change[rows] < 0).sum())
+        st.markdown(
+            f"Without **{forget.name}** ({len(forget):,} records), the margin of **{down:,} of "
+            f"{len(rows):,}** other validation and test records would fall, and **{flips:,}** "
+            f"{'prediction' if flips == 1 else 'predictions'} would change."
+        )
+        left, right = st.columns([5, 8], gap="medium")
+        with left:
+            charts.chart(
+                predicted_change(found.by_class(), template=charts.template(), unit=unit_of(view)),
+                "holds_chart",
+                "Mean estimated change by label, with its 95 % interval over the records; left of the "
+                "line, the class loses what the chosen records taught it.",
+            )  # fmt: skip
+        with right:
+            _leaning(view, found)
+        messages.reading(" ".join([SURE, *found.notes]))
+
+
+def _leaning(view: View, found: Predicted) -> None:
+    st.markdown("**The predictions that lean most on them**")
+    rows = found.outside[np.argsort(found.change[found.outside], kind="stable")][:MOST]
+    lines = [_lines(found, int(row)) for row in rows]
+    pick_tiles("holds_tiles", view.data, rows, lines, _why)
+    messages.reading(
+        "Label, then the estimated change of its margin in nats; red where the prediction would change. "
+        "Click one to see which records made it."
+    )
+
+
+def _lines(found: Predicted, row: int) -> list[Line]:
+    change = (f"{found.change[row]:+.2f}", "")
+    if found.flips[row]:
+        change = (f"{found.change[row]:+.2f} → {found.said(row)}", "bad")
+    return [(label_of(found.data, row), ""), change]
+
+
+def _why(row: int) -> None:
+    data_view = state.current_case()
+    if data_view is None:
+        return
+    data = cases().dataset(data_view.dataset)
+    state.put(record=str(data.ids[row]), tab="One prediction")

@@ -1,0 +1,88 @@
+"""Leak check: kept records that carry what the chosen ones taught."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from pages.common import hand, messages
+from pages.common.panels import PANELS, Need, View
+from pages.common.pick_tiles import pick_tiles
+from pages.common.predicted import forget_need
+from pages.common.predictions import label_of
+from pages.common.selection import copies_are, near_copies
+from pages.common.services import cases
+from pages.panels.influence.inside import ranking
+
+MOST = 24
+
+
+@PANELS.register
+class Leak:
+    """Near-copies, and kept records that hold up F's own predictions more than F's median member."""
+
+    name, page, tab, order = "influence_leak", "influence", "Predicted effect", 60
+    title = "Would anything leak back?"
+
+    def needs(self, view: View) -> Need | None:
+        """A forget set and a model."""
+        return forget_need(view)
+
+    def draw(self, view: View) -> None:
+        """Both kinds, each with a button."""
+        forget = cases().forget(view.case.id, view.forget).mask(view.data)
+        near = near_copies(view.data, forget) & (view.data.split == 0)
+        left, right = st.columns(2, gap="medium")
+        with left:
+            _found(
+                view,
+                "leak_near",
+                near,
+                _near_sentence(view, int(near.sum())),
+                "near-copies of them",
+            )
+        with right:
+            _strong(view, forget)
+
+
+def _near_sentence(view: View, count: int) -> str:
+    if not count:
+        return f"**No near-copy** of them stays in training, going by {copies_are(view.data)}."
+    return (
+        f"**{count:,} kept training records** are near-copies of chosen ones, going by "
+        f"{copies_are(view.data)}."
+    )
+
+
+def _strong(view: View, forget: np.ndarray) -> None:
+    found = ranking(view)
+    if found is None:
+        messages.reading(
+            "Whether kept records hold up their predictions as much as they do themselves is known "
+            "after ranking them: see *What they hold up*."
+        )
+        return
+    strong = np.zeros(len(view.data), dtype=bool)
+    strong[found.stronger_kept()] = True
+    count = int(strong.sum())
+    said = (
+        f"**{count:,} kept training records** hold up the predictions of the chosen ones more than their "
+        "own median member does."
+    )
+    how = "kept records that hold up their predictions more than their median member"
+    _found(view, "leak_strong", strong & ~forget, said, how, looking=True)
+
+
+def _found(
+    view: View, key: str, mask: np.ndarray, said: str, how: str, *, looking: bool = False
+) -> None:
+    st.markdown(said)
+    rows = np.flatnonzero(mask)
+    if not len(rows):
+        return
+    hand.buttons(view, key, mask, how, looking=looking, ops=("add",))
+    lines = [[(label_of(view.data, int(r)), "")] for r in rows[:MOST]]
+    pick_tiles(
+        f"{key}_tiles", view.data, rows[:MOST], lines, lambda row: None,
+        chosen=hand.now(view).mask, size=44,
+    )  # fmt: skip

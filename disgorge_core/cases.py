@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from disgorge_core.data import forget_set
 from disgorge_core.data.saved import keep_dataset, load_dataset_folder
@@ -53,20 +53,25 @@ class Case:
     example: str = ""  # name of the worked example that it was opened from
 
 
-class Recent(Generic[T]):
-    """The last few things that were loaded; one whose folder was purged is dropped at the next look."""
+class Recent:
+    """The last few things that were made from stored datasets or models, shared by all who ask.
 
-    def __init__(self, size: int, folder: Callable[[str], Path], load: Callable[[str], T]) -> None:
-        self._size, self._folder, self._load = size, folder, load
-        self._kept: dict[str, T] = {}
-        self._lock = threading.Lock()
+    What was made from something that was purged is dropped at the next look.
+    """
 
-    def __call__(self, digest: str) -> T:
-        """The thing of this digest, which all callers share: it must not be changed."""
+    def __init__(self, size: int, folder: Callable[[str], Path]) -> None:
+        self._size, self._folder = size, folder
+        self._kept: dict[tuple[str, str], Any] = {}
+        self._lock = threading.RLock()  # making one thing may ask for another
+
+    def get(self, digest: str, make: Callable[[], T], what: str = "") -> T:
+        """`what` of this digest, made if it is not there; it must not be changed."""
+        key = (digest, what)
         with self._lock:
-            self._kept = {d: v for d, v in self._kept.items() if self._folder(d).exists()}
-            found = self._kept.pop(digest) if digest in self._kept else self._load(digest)
-            self._kept[digest] = found
+            for known in [k for k in self._kept if not self._folder(k[0]).exists()]:
+                del self._kept[known]
+            found: T = self._kept.pop(key) if key in self._kept else make()
+            self._kept[key] = found
             if len(self._kept) > self._size:
                 del self._kept[next(iter(self._kept))]
             return found
@@ -77,7 +82,7 @@ class Cases:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.dataset = Recent(KEPT_DATASETS, workspace.dataset, self._load_dataset)
+        self._datasets = Recent(KEPT_DATASETS, workspace.dataset)
 
     def list(self) -> builtins.list[Case]:
         """All cases, the newest first."""
@@ -141,8 +146,10 @@ class Cases:
         """What is written about a dataset, without its records."""
         return dict(read_json(self.workspace.dataset(digest) / "dataset.json"))
 
-    def _load_dataset(self, digest: str) -> Dataset:
-        return load_dataset_folder(self.workspace.dataset(digest))
+    def dataset(self, digest: str) -> Dataset:
+        """A dataset, which all callers share: it must not be changed."""
+        folder = self.workspace.dataset(digest)
+        return self._datasets.get(digest, lambda: load_dataset_folder(folder))
 
     # --- forget sets ----------------------------------------------------------------------------
 

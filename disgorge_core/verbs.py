@@ -12,6 +12,7 @@ from disgorge_core.disgorging import disgorge
 from disgorge_core.errors import BadParam
 from disgorge_core.models.prediction import probabilities
 from disgorge_core.params import make
+from disgorge_core.projections import align
 from disgorge_core.registry import ESTIMATORS, PROJECTIONS
 from disgorge_core.types import Array, Dataset, Embedding, Model, Report, Scores, silent
 
@@ -57,13 +58,26 @@ def embed(
     seed: int = 0,
     report: Report = silent,
 ) -> Embedding:
-    """One joint map of the records as several models see them; the first model sets the frame."""
+    """One joint map of the records as several models see them; the first model sets the frame.
+
+    Later models are turned onto it by the records that all of them were trained on.
+    """
     models = [models] if isinstance(models, Model) else list(models)
     rows = np.arange(len(data)) if rows is None else rows
     found = [features.activations(model, data.take(rows), layer) for model in models]
-    found = [found[0], *(features.align(f, found[0], np.arange(len(rows))) for f in found[1:])]
+    common = _seen_by_all(models, data, rows)
+    found = [found[0], *(align(f, found[0], common) for f in found[1:])]
     chosen = PROJECTIONS[projection]()
-    return Embedding(chosen.project(found, seed=seed, report=report), rows, projection)
+    positions = chosen.project(found, seed=seed, report=report)
+    return Embedding(positions, rows, projection, chosen.notes(len(rows) * len(models)))
+
+
+def _seen_by_all(models: Sequence[Model], data: Dataset, rows: Array) -> Array:
+    """Places in `rows` of the records that every model was trained on; all places if there is none."""
+    ids = data.ids[rows].astype(str)
+    seen = [np.isin(ids, np.array(m.seen, dtype=str)) for m in models if m.seen is not None]
+    inside = np.logical_and.reduce([np.ones(len(rows), dtype=bool), *seen])
+    return np.flatnonzero(inside) if inside.any() else np.arange(len(rows))
 
 
 def predict(model: Model, records: Any) -> Array:

@@ -172,8 +172,14 @@ def test_a_worked_example_is_made_once_with_its_forget_set(cases, monkeypatch):
     assert cases.open_example("digits") == case
 
 
-def test_what_was_loaded_recently_is_kept_and_the_oldest_goes(tmp_path):
-    loads = []
-    recent = Recent(2, lambda _: tmp_path, lambda d: loads.append(d) or d.upper())
-    assert [recent(d) for d in "abacb"] == ["A", "B", "A", "C", "B"]
-    assert loads == ["a", "b", "c", "b"]  # b went, because a was looked at later
+def test_what_was_made_recently_is_kept_and_the_oldest_goes(tmp_path):
+    made = []
+    recent = Recent(2, lambda digest: tmp_path / digest)
+    for name in "abc":
+        (tmp_path / name).mkdir()
+    got = [recent.get(d, lambda d=d: made.append(d) or d.upper()) for d in "abacb"]
+    assert got == ["A", "B", "A", "C", "B"]
+    assert made == ["a", "b", "c", "b"]  # b went, because a was looked at later
+    assert recent.get("b", lambda: recent.get("c", lambda: "new"), "two") == "C"  # may be nested
+    (tmp_path / "b").rmdir()
+    assert recent.get("b", lambda: "again") == "again"

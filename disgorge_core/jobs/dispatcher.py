@@ -8,7 +8,9 @@ take over when the lock is free. A run that a former server started is watched b
 from __future__ import annotations
 
 import fcntl
+import shutil
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,9 +20,10 @@ from disgorge_core.jobs.failure import ended_by, log_tail
 from disgorge_core.jobs.task import QUEUE
 from disgorge_core.runs import Run, events, process
 from disgorge_core.runs.run import CANCEL, OPEN, WORKER, every_run
-from disgorge_core.store import write_json
+from disgorge_core.store import TEMPORARY, write_json
 
 LOOK_BUSY, LOOK_IDLE = 0.2, 1.0  # seconds between two looks at the folders
+PAUSE = 5.0  # seconds before a worker that died without work is replaced
 LOCK = "dispatcher.lock"
 
 
@@ -32,6 +35,7 @@ class Dispatcher:
         self._ready: list[Child] = []
         self._serving: dict[str, Child] = {}  # by run id
         self._closed_runs: set[Path] = set()
+        self._next_start = 0.0
         self._woken, self._closing = threading.Event(), threading.Event()
         self._lock = (root / LOCK).open("ab")
         self._thread = threading.Thread(target=self._loop, daemon=True)
@@ -78,13 +82,18 @@ class Dispatcher:
         runs = [run for run in every_run(self._root) if run.folder not in self._closed_runs]
         runs = [run for run in runs if self._still_open(run)]
         running = [run for run in runs if run.state == "running"]
-        if runs and not running:
+        if runs and self._ready and not running:
             self._begin(runs[0])
         return bool(runs)
 
     def _keep_warm(self) -> None:
-        self._ready = [child for child in self._ready if child.alive]
-        if not self._ready:
+        alive = [child for child in self._ready if child.alive]
+        if len(alive) < len(
+            self._ready
+        ):  # one died idle: where it cannot start, do not try all day
+            self._next_start = time.monotonic() + PAUSE
+        self._ready = alive
+        if not self._ready and time.monotonic() >= self._next_start:
             self._ready.append(Child(self._root, QUEUE, self.wake))
 
     def _still_open(self, run: Run) -> bool:
@@ -96,6 +105,7 @@ class Dispatcher:
             return True
         self._closed_runs.add(run.folder)
         self._take_back(run)
+        _sweep(run.folder)
         return False
 
     def _cancel(self, run: Run) -> None:
@@ -118,8 +128,8 @@ class Dispatcher:
         child = self._serving.pop(run.id, None)
         if child is None:
             return
-        last = run.events[-1]
-        if child.alive and (run.state == "done" or last.get("expected")):
+        expected = any(event.get("expected") for event in run.events)
+        if child.alive and (run.state == "done" or expected):
             self._ready.append(child)
         else:
             child.end()
@@ -131,3 +141,9 @@ class Dispatcher:
         self._serving[run.id] = child
         with suppress(BrokenPipeError):  # it has just died: the next look finds the run interrupted
             child.send({"run": str(run.folder)})
+
+
+def _sweep(folder: Path) -> None:
+    """Temporary copies that a killed worker left behind."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        shutil.rmtree(path, ignore_errors=True)

@@ -51,8 +51,15 @@ def _row(data: Dataset, record: Mapping[str, Any]) -> pd.DataFrame:
         raise BadData(
             f"The record lacks: {', '.join(missing[:5])}.", "Give a value for every column."
         )
-    row = pd.DataFrame([{column: record[column] for column in data.x.columns}])
+    row = {column: [_value(data.x[column], record[column])] for column in data.x.columns}
+    return pd.DataFrame(row)
+
+
+def _value(known: pd.Series, value: Any) -> Any:
+    """A number for a column of numbers; categories stay as they are, unheard-of ones too."""
+    if not pd.api.types.is_numeric_dtype(known) or pd.api.types.is_bool_dtype(known):
+        return value
     try:
-        return row.astype(data.x.dtypes.to_dict())
+        return np.nan if value is None else float(value)
     except (TypeError, ValueError):
-        raise BadData("A value of the record has the wrong type.", "Numbers for numbers.") from None
+        raise BadData(f"{known.name} is {value!r}.", "Write a number.") from None

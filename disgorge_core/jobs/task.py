@@ -12,16 +12,17 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
-from disgorge_core.cases import Case, Cases
+from disgorge_core.cases import Case, Cases, Recent
 from disgorge_core.errors import BadParam
 from disgorge_core.registry import TASKS
 from disgorge_core.runs import TaskResult
 from disgorge_core.types import Dataset, ForgetSet, Model, Report
 
+T = TypeVar("T")
 QUEUE, INTERACTIVE = "queue", "interactive"
 
 
@@ -33,7 +34,7 @@ class Desk:
     case_id: str
     folder: Path
     report: Report
-    load: Callable[[str], Model]
+    recent: Recent
 
     @property
     def case(self) -> Case:
@@ -46,10 +47,14 @@ class Desk:
         return self.cases.dataset(self.case.dataset)
 
     def model(self, digest: str) -> Model:
-        """A model of the case; raises BadParam for one that is not."""
+        """A model of the case, not to be changed; raises BadParam for one that is not in it."""
         if digest not in self.case.models:
             raise BadParam("That model is not in this case.", "Pick one of the case's models.")
-        return self.load(digest)
+        return self.recent.get(digest, lambda: self.cases.model(digest), "model")
+
+    def once(self, digest: str, what: str, make: Callable[[], T]) -> T:
+        """Something costly made from a model, kept for the next request as long as there is room."""
+        return self.recent.get(digest, make, what)
 
     def forget(self, fid: str) -> ForgetSet:
         """A forget set of the case."""

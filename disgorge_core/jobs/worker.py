@@ -10,7 +10,9 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import shutil
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,14 +27,14 @@ from disgorge_core.jobs.failure import CANNOT_WRITE, LOG, told
 from disgorge_core.jobs.task import INTERACTIVE, Desk, task_of
 from disgorge_core.registry import TASKS
 from disgorge_core.runs import Run, events, result
-from disgorge_core.runs.run import RESULT, WORKER
+from disgorge_core.runs.run import RESULT, SCRATCH, WORKER
 from disgorge_core.store import Workspace, building, write_json
-from disgorge_core.types import Model, Progress, silent
+from disgorge_core.types import Progress, silent
 
 EVERY = 0.2  # seconds between two written reports; a long run reports ever less often
 OF_SPENT = 1 / 2000
 HEARTBEAT = 1.0  # seconds
-KEPT_MODELS = 8
+KEPT = 8  # models, features, curvatures
 NICE = 5  # long runs give way to the screens
 
 
@@ -79,10 +81,11 @@ def work(cases: Cases, run: Run) -> None:
     """Do one run, whatever comes of it; raises OSError only where nothing can be written."""
     events.append(run.folder, "started")
     report = Reporter(run.folder)
-    with _beating(run.folder / WORKER):
+    with _beating(run.folder / WORKER), _scratch(run.folder / SCRATCH):
         try:
             report(Progress(0.0, "Opening the case"))
-            desk = Desk(cases, run.case_id, run.folder, report, cases.model)
+            recent = Recent(KEPT, cases.workspace.model)
+            desk = Desk(cases, run.case_id, run.folder, report, recent)
             found = task_of(run.request).run(desk)
             report.flush()
             result.save(run.folder / RESULT, found)
@@ -111,24 +114,36 @@ def _beating(path: Path) -> Iterator[None]:
         done.set()
 
 
+@contextmanager
+def _scratch(folder: Path) -> Iterator[None]:
+    """Temporary copies of the data lie in the run, so that a kill or a purge leaves none behind."""
+    folder.mkdir(exist_ok=True)
+    tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = None
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def serve_questions(cases: Cases, say: Callable[[dict[str, Any]], None]) -> None:
     """Answer one question after another until the input ends; results go into the cache."""
-    load = Recent(KEPT_MODELS, cases.workspace.model, cases.model)
+    recent = Recent(KEPT, cases.workspace.model)
     say({"ready": True})
     for line in sys.stdin:
         question = json.loads(line)
         try:
-            _answer(cases, load, question)
+            _answer(cases, recent, question)
         except Exception as error:  # the boundary of the process: the asker must hear what happened
             say(told(error))
         else:
             say({"done": True})
 
 
-def _answer(cases: Cases, load: Callable[[str], Model], question: dict[str, Any]) -> None:
+def _answer(cases: Cases, recent: Recent, question: dict[str, Any]) -> None:
     request = dict(question["request"])
     folder, case_id = Path(question["folder"]), request.pop("case")
-    found = task_of(request).run(Desk(cases, case_id, folder, silent, load))
+    found = task_of(request).run(Desk(cases, case_id, folder, silent, recent))
     with cases.locked(), building(folder) as draft:
         cases.get(case_id)  # a case that was purged meanwhile gets no new copy
         write_json(draft / "request.json", question["request"])

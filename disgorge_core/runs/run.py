@@ -23,6 +23,7 @@ from disgorge_core.store import TEMPORARY, building, write_json
 from disgorge_core.types import digest_of
 
 REQUEST, WORKER, RESULT, CANCEL = "request.json", "worker.json", "result", "cancel"
+SCRATCH = f"{TEMPORARY}scratch"
 OPEN = ("queued", "running")
 ENDS = ("failed", "cancelled", "interrupted")
 SILENT = 30.0  # seconds without a heartbeat after which the screen says so

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,6 +66,18 @@ def test_an_unforeseen_error_is_told_with_a_remedy_and_a_traceback(
     assert run.state == "failed" and problem in run.problem and run.remedy
     assert "Traceback" in run.detail and "train.py" in run.detail
     assert not run.events[-1]["expected"]  # so the lane takes a fresh worker
+
+
+def test_temporary_files_lie_in_the_run_and_go_with_it(cases, run, monkeypatch):
+    lay = []
+
+    def peek(*_, **__):
+        lay.append(Path(tempfile.mkdtemp()))
+        raise StoreError("No.")
+
+    monkeypatch.setattr(training, "fit", peek)
+    worker.work(cases, run)
+    assert run.folder in lay[0].parents and not lay[0].exists()
 
 
 def test_a_foreseen_error_has_no_traceback(cases, run, monkeypatch):

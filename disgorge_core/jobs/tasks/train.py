@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-from disgorge_core import metrics, training
+from disgorge_core import training
 from disgorge_core.jobs.parts import part
+from disgorge_core.jobs.quality import split_quality
 from disgorge_core.jobs.task import QUEUE, Desk
 from disgorge_core.models.prediction import logits
 from disgorge_core.params import make
 from disgorge_core.registry import TASKS
 from disgorge_core.runs import TaskResult
-from disgorge_core.types import SPLITS, Array, Dataset, Progress, Recipe
+from disgorge_core.types import Progress, Recipe
 
 
 @TASKS.register
@@ -46,16 +47,6 @@ class Train:
             report=part(desk.report, 0.0, 0.95),
         )
         desk.report(Progress(0.95, "Measuring and storing the model"))
-        splits = split_scores(logits(model, data.x), data)
+        splits = split_quality(model, logits(model, data.x), data)
         digest = desk.cases.add_model(desk.case_id, model)
         return TaskResult({"model": digest, "splits": splits, "passes": model.lineage.cost})
-
-
-def split_scores(z: Array, data: Dataset) -> dict[str, dict[str, float]]:
-    """Accuracy, or error for regression, on each split with its interval, as plain values."""
-    found = {}
-    for split in SPLITS:
-        rows = data.rows(split)
-        if len(rows):
-            found[split] = asdict(metrics.quality(z[rows], data.y[rows], data.task))
-    return found

@@ -58,12 +58,26 @@ def blueprint(
     outputs = 1 if data.task == "regression" else len(data.classes)
     if isinstance(architecture, str):
         item = make(ARCHITECTURES[architecture], settings or {})
+        _check_fits(item, data)
         return Blueprint(outputs, item=item, name=architecture, settings=values_of(item))
     if isinstance(architecture, Model):
         return _of_model(architecture, outputs)
     if isinstance(architecture, nn.Module):
         return Blueprint(outputs, module=architecture, given=architecture)
     return Blueprint(outputs, plain=tuple(architecture))
+
+
+def _check_fits(item: Any, data: Dataset) -> None:
+    if data.kind not in item.kinds or data.task not in item.tasks:
+        fitting = [
+            name
+            for name, other in zip(ARCHITECTURES, ARCHITECTURES.values(), strict=True)
+            if data.kind in other.kinds and data.task in other.tasks
+        ]
+        what = "pictures" if data.kind == "image" else "tables"
+        raise BadModel(
+            f"{item.title} is not made for {data.task} of {what}.", f"Choose {', '.join(fitting)}."
+        )
 
 
 def _of_model(model: Model, outputs: int) -> Blueprint:

@@ -72,6 +72,6 @@ class Optimiser:
 
 
 def _shaped(rates: Any, parameter: Tensor) -> Any:
-    if np.ndim(rates) == 0:
-        return float(rates)
+    if np.size(rates) == 1:
+        return float(np.reshape(rates, ()))
     return torch.from_numpy(rates).to(parameter.dtype).view(-1, *[1] * (parameter.dim() - 1))

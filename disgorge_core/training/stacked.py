@@ -8,7 +8,9 @@ its weights are 0, which no gradient ever moves, and the column is cut away when
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -68,7 +70,9 @@ def train(tasks: Sequence[Task], inputs: Inputs, recipe: Recipe, ticker: Ticker)
 
 
 def _check(each: Tensor, batch: Step, tasks: Sequence[Task], recipe: Recipe) -> None:
-    for k in torch.nonzero(~torch.isfinite(each)).flatten().tolist():
+    if math.isfinite(float(each.sum())):
+        return
+    for k in range(batch.models):
         check_finite(float(each[k]), recipe, int(batch.epoch[k]), tasks[k].label)
 
 
@@ -132,7 +136,9 @@ class _Stack:
             raw = self.inputs.raw[batch.rows]
         else:
             raw = np.stack([self._changed(batch, k) for k in range(batch.models)])
-        raw = np.take(raw.reshape(*batch.rows.shape, -1), self.held, axis=2)
+        raw = raw.reshape(*batch.rows.shape, -1)
+        if len(self.held) < raw.shape[2]:
+            raw = np.take(raw, self.held, axis=2)
         models = slice(batch.models)
         return normalised(raw, self.shift[models], self.scale[models], self.recipe.dtype)
 
@@ -141,16 +147,20 @@ class _Stack:
         return gathered(self.inputs, batch.rows[k], self.recipe, seed, epoch)
 
     def _masks(self, batch: Step) -> Masks:
-        pairs = zip(self.tasks, batch.epoch.tolist(), strict=False)
-        salts = np.array([seeds_of(task.seed, epoch) for task, epoch in pairs], dtype=np.uint64)
-        return Masks(self.inputs.keys[batch.rows], salts[:, None])
+        return Masks(self.inputs.keys[batch.rows], [task.seed for task in self.tasks], batch.epoch)
 
 
 class Masks:
-    """Dropout masks of one step: keys (K, B) and what each model's masks start from, (K, 1)."""
+    """Dropout masks of one step, for keys (K, B), seeds and epochs of the models."""
 
-    def __init__(self, keys: Array, salts: Array) -> None:
-        self.keys, self.salts, self.layer = keys, salts, 0
+    def __init__(self, keys: Array, seeds: Sequence[int], epochs: Array) -> None:
+        self.keys, self.seeds, self.epochs, self.layer = keys, seeds, epochs.tolist(), 0
+
+    @cached_property
+    def salts(self) -> Array:
+        """What each model's masks start from, (K, 1)."""
+        pairs = zip(self.seeds, self.epochs, strict=False)
+        return np.array([[seeds_of(seed, epoch)] for seed, epoch in pairs], dtype=np.uint64)
 
     def over(self, h: Tensor, p: float) -> Tensor:
         """The next dropout layer over h (K, B, units)."""

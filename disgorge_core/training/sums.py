@@ -101,7 +101,8 @@ def sums(inputs: Inputs, layout: Layout, rows: Array, blocks: int, which: Sequen
 
 
 def _block_sum(inputs: Inputs, layout: Layout, rows: Array) -> Array:
-    raw = np.asarray(inputs.raw[rows], dtype=np.float64).reshape(len(rows), -1)
+    raw = np.asarray(inputs.raw[rows], dtype=np.float64)
+    raw = raw.reshape(len(rows), len(layout.is_number))
     u = _fixed_part(raw[:, layout.is_number], inputs.y[rows], layout)
     categories = np.ascontiguousarray(raw[:, ~layout.is_number])
     total, cut = np.empty((layout.width, layout.width)), layout.fixed

@@ -164,10 +164,10 @@ def recommended(fits: Sequence[str], facts: Facts) -> tuple[str, str]:
     for name in ("statistics", "sisa"):
         if name in fits:
             return name, words.REASONS[name]
-    if "newton" in fits and is_convex(facts.model):
+    seconds = seconds_to_retrain(facts) if "retrain" in fits else np.inf
+    if "newton" in fits and is_convex(facts.model) and seconds >= CHEAP:
         return "newton", words.REASONS["newton"]
     if "retrain" in fits:
-        seconds = seconds_to_retrain(facts)
         cheap = seconds < CHEAP or "compressed_retrain" not in fits
         name = "retrain" if cheap else "compressed_retrain"
         return name, words.REASONS[name].format(seconds=words.duration(seconds))

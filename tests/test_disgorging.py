@@ -16,6 +16,7 @@ from disgorge_core.disgorging import applicable, disgorge, facts_for, recommende
 from disgorge_core.errors import BadForgetSet, BadModel, BadParam, NotApplicable
 from disgorge_core.methods.contract import NEEDS, Context, facts_of
 from disgorge_core.registry import METHODS
+from disgorge_core.training import fit
 from disgorge_core.types import Change, Family, Member, Model, Recipe, Tier, Timing
 from disgorge_core.words import RESERVATIONS
 from tests.methods.small import chosen, digits, first, plain
@@ -245,7 +246,8 @@ def test_distance_of_other_shapes_is_not_a_number():
 # --- offers -------------------------------------------------------------------------------------
 
 
-def test_the_recommended_method_stands_first_with_its_reason():
+def test_the_recommended_method_stands_first_with_its_reason(monkeypatch):
+    monkeypatch.setattr(disgorging, "seconds_to_retrain", lambda _: 1.0)
     offers = applicable(plain(15), digits(15), first(digits(15)))
     assert {offer.method for offer in offers} == set(METHODS)
     assert offers[0].method == "retrain" and "a second" in offers[0].reason
@@ -276,3 +278,11 @@ def test_a_dear_retrain_gives_way_to_the_short_one(monkeypatch):
     name, reason = recommended(["retrain", "compressed_retrain", "guard"], facts)
     assert name == "compressed_retrain" and "10 minutes" in reason
     assert recommended(["retrain", "guard"], facts)[0] == "retrain"
+
+
+def test_an_affordable_retrain_stands_before_an_edit_of_a_convex_model(monkeypatch):
+    convex = fit(digits(15), "linear", Recipe(epochs=2))
+    facts = facts_for(convex, digits(15), first(digits(15)))
+    assert recommended(["newton", "retrain"], facts)[0] == "retrain"
+    monkeypatch.setattr(disgorging, "seconds_to_retrain", lambda _: 600.0)
+    assert recommended(["newton", "retrain"], facts)[0] == "newton"

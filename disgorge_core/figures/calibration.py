@@ -31,5 +31,6 @@ def calibration_curve(table: pd.DataFrame, *, template: str = "light") -> go.Fig
     )  # fmt: skip
     low = max(0.0, float(table["confidence"].min()) - 0.05)
     figure.update_xaxes(title="confidence", tickformat=".0%", range=[low, 1.02])
-    figure.update_yaxes(title="right", tickformat=".0%")
+    bottom = max(0.0, min(low, float(table["low"].min()) - 0.05))
+    figure.update_yaxes(title="right", tickformat=".0%", range=[bottom, 1.02])
     return dressed(figure, template, height=340)

@@ -34,7 +34,7 @@ def confusion_matrix(
             customdata=np.stack([true, predicted], axis=1),
             hovertext=_hovers(counts, shares, classes), hoverinfo="text",
             marker={
-                "symbol": "square", "size": max(6, int(0.74 * SIDE / size) - 3),
+                "symbol": "square", "size": max(6, int(0.8 * SIDE / size) - 3),
                 "color": shares.ravel(), "colorscale": scale(p.sequential), "cmin": 0, "cmax": 1,
                 "opacity": 1, "line": {"width": 0},
             },
@@ -45,6 +45,14 @@ def confusion_matrix(
     figure.update_xaxes(**ticks, range=[-0.5, size - 0.5], title="predicted", zeroline=False)
     figure.update_yaxes(**ticks, range=[size - 0.5, -0.5], title="true", zeroline=False)
     return dressed(figure, template, height=SIDE)
+
+
+def commonest(counts: Array, classes: Sequence[str], most: int = 6) -> list[tuple[str, str, int]]:
+    """The largest squares off the diagonal: true class, predicted class, records."""
+    wrong = counts - np.diag(np.diag(counts))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    cells = [(int(i), int(j)) for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True)]
+    return [(classes[t], classes[p], int(wrong[t, p])) for t, p in cells if wrong[t, p]]
 
 
 def _hovers(counts: Array, shares: Array, classes: Sequence[str]) -> list[str]:

@@ -45,14 +45,8 @@ def taxonomy_map(marks: Sequence[Mark], *, chosen: str = "", template: str = "li
         range=[len(lines) - 0.5, -0.5], tickvals=list(range(len(lines))), ticktext=titles,
         tickfont={"color": p.text, "size": 12}, showgrid=False, zeroline=False, fixedrange=True,
     )  # fmt: skip
-    dressed(figure, template, height=150 + LINE * len(lines))
-    figure.update_layout(
-        margin={"r": 84, "t": 96},
-        legend={
-            "x": 0, "xref": "container", "y": 1, "yref": "container", "yanchor": "top",
-            "font": {"size": 12}, "itemclick": False, "itemdoubleclick": False,
-        },
-    )  # fmt: skip
+    dressed(figure, template, height=84 + LINE * len(lines))
+    figure.update_layout(margin={"r": 84, "t": 30}, showlegend=False)
     return figure
 
 
@@ -65,6 +59,12 @@ def place(mark: Mark) -> float:
 def _families(marks: Sequence[Mark]) -> list[Family]:
     present = {mark.family for mark in marks}
     return [family for family in FAMILIES if family in present]
+
+
+def colours(marks: Sequence[Mark], template: str = "light") -> dict[Family, str]:
+    """The colour of each family that has a mark: the map's legend."""
+    p = palette(template)
+    return {family: p.categorical[FAMILIES.index(family)] for family in _families(marks)}
 
 
 def _family(family: Family, lines: Sequence[Mark], chosen: str, p: Palette) -> go.Scatter:

@@ -38,10 +38,9 @@ def ui() -> UiState:
 
 def sync() -> None:
     """Read the ids from the URL, or write them there where it names none; once for each run."""
+    if asked("case"):
+        open_case(asked("case"))
     state = ui()
-    asked = st.query_params.get("case", "")
-    if asked and asked != state.case:
-        open_case(asked)
     for name in CARRIED:
         if name in st.query_params:
             setattr(state, name, st.query_params[name])

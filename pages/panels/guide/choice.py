@@ -46,6 +46,6 @@ def _show(advice: Advice) -> None:
     st.markdown(f"#### {advice.title}")
     st.markdown(messages.tier_badge(Tier(advice.tier)))
     st.markdown(advice.reason)
-    for name in advice.methods:
+    for name in (n for n in advice.methods if n in METHODS):
         kind = METHODS[name]
         st.markdown(f"**{kind.title}** :gray[({name})]  \n{kind.promise}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from disgorge_core import words
-from disgorge_core.figures.taxonomy_map import Mark, taxonomy_map
+from disgorge_core.figures.taxonomy_map import Mark, colours, taxonomy_map
 from disgorge_core.planning import typical_prices
 from disgorge_core.registry import METHODS
 from pages.common import charts, messages
@@ -36,7 +36,9 @@ class Taxonomy:
 
 def _map() -> None:
     chosen = st.session_state.get(PICKED, "")
-    figure = taxonomy_map(_marks(), chosen=chosen, template=charts.template())
+    marks = _marks()
+    _legend(marks)
+    figure = taxonomy_map(marks, chosen=chosen, template=charts.template())
     charts.clickable(
         figure, CHART,
         "Columns say when a method must be arranged, bands what may be claimed for it (strongest on "
@@ -45,6 +47,12 @@ def _map() -> None:
         on_select=_take,
     )  # fmt: skip
     st.caption("After the taxonomy of Achille et al. (2024), with output guards added.")
+
+
+def _legend(marks: list[Mark]) -> None:
+    found = colours(marks, charts.template())
+    dots = [f'<span><i style="background:{c}"></i>{family}</span>' for family, c in found.items()]
+    st.html(f'<div class="dg-legend">{"".join(dots)}</div>')
 
 
 def _marks() -> list[Mark]:

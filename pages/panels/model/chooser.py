@@ -23,14 +23,15 @@ def draw(view: View) -> None:
         "Model", options, format_func=labels.__getitem__, key=KEY, on_change=_take,
         help="The chosen model is what the other pages look at, and the input of the next run.",
     )  # fmt: skip
-    right.markdown(_badges(view.model))
+    right.markdown(badges(view.model))
 
 
 def _take() -> None:
     state.put(model=st.session_state[KEY])
 
 
-def _badges(digest: str) -> str:
+def badges(digest: str) -> str:
+    """Markdown: origin, regime, what is known of the training records, earlier removals."""
     about = card(digest)
     lineage = about["lineage"]
     known = {"known": "green", "stated": "orange"}.get(lineage["trained_on"], "red")

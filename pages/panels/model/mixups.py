@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from disgorge_core import metrics
-from disgorge_core.figures.confusion import confusion_matrix
+from disgorge_core.figures.confusion import commonest, confusion_matrix
 from disgorge_core.types import Array
 from pages.common import charts, gallery, hand, state, tables
 from pages.common.panels import PANELS, Need, View
@@ -43,13 +43,20 @@ class Mixups:
                 "square to see its records.",
             )  # fmt: skip
         with right:
-            _cell(view, logits, rows, points)
+            if points:
+                _cell(view, logits, rows, points)
+            else:
+                _list(commonest(counts, data.classes))
+
+
+def _list(found: list[tuple[str, str, int]]) -> None:
+    """What is shown while no square is chosen."""
+    st.markdown("**Most common mix-ups**" if found else "**No mix-ups on these records**")
+    for true, predicted, count in found:
+        st.markdown(f"{true} :gray[answered as] {predicted} :gray[({count:,})]")
 
 
 def _cell(view: View, logits: Array, rows: Array, points: list[dict[str, object]]) -> None:
-    if not points:
-        st.html('<p class="dg-muted">No square is chosen. Off the diagonal are the mistakes.</p>')
-        return
     data = view.data
     true, predicted = (int(code) for code in points[0]["customdata"])  # type: ignore[attr-defined]
     found = rows[mistakes(np.asarray(logits[rows]), data.y[rows], true, predicted)]

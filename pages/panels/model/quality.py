@@ -84,7 +84,7 @@ class Groups:
         values = column_of(data, column).values.iloc[rows].astype("string").fillna("(missing)")
         table = metrics.by_group(logits[rows], data.y[rows], values.to_numpy(object), data.task)
         table = table.sort_values("n", ascending=False, kind="stable")
-        _chart(table.head(MOST), data, split)
+        _chart(table.head(MOST).sort_values(table.columns[2], kind="stable"), data, split)
         if len(table) > MOST:
             st.caption(f"The {MOST} largest of {len(table)} groups.")
 
@@ -104,7 +104,9 @@ def _chart(table: pd.DataFrame, data: Dataset, split: str) -> None:
     )  # fmt: skip
     sentence = f"Each dot is the {measure} on the {split} records of one group (their number in "
     charts.chart(
-        figure, "model_groups_chart", sentence + "brackets); the line is its 95 % interval."
+        figure,
+        "model_groups_chart",
+        sentence + "brackets), from the lowest; the line is its 95 % interval.",
     )
 
 

@@ -178,6 +178,7 @@ def test_the_predicted_effect_foretells_the_retrained_answers(desk):
     again = do(desk, "predicted_effect", model=digest, rows=np.flatnonzero(mask).tolist())
     np.testing.assert_allclose(again.arrays["change"], found.arrays["change"], atol=1e-6)
     z, y = found.arrays["before"], desk.data.y[rows]
+    assert set(rows) == set(np.flatnonzero(mask | (desk.data.split > 0)))
     test = np.isin(rows, desk.data.rows("test"))
     right = (z.argmax(1) == y)[test].mean()
     assert found.values["splits"]["test"]["before"]["value"] == pytest.approx(right)
@@ -197,6 +198,11 @@ def test_influence_is_the_sum_over_the_removed_records(desk):
     np.testing.assert_allclose(found.arrays["on_forget"], total[len(rows) :], atol=1e-6)
     by_record = -scores.matrix[inside][:, : len(rows)].mean(1)
     np.testing.assert_allclose(found.arrays["by_record"], by_record, atol=1e-6)
+    np.testing.assert_array_equal(
+        desk.data.ids[found.arrays["train_rows"]].astype(str), scores.train_ids
+    )
+    on_own = scores.matrix[:, len(rows) :].mean(1)
+    np.testing.assert_allclose(found.arrays["on_own"], on_own, atol=1e-6)
     assert found.values["held_up"][0] == rows[total[: len(rows)].argmin()]
     assert total[len(rows) :].mean() < 0  # without them they are harder to get right
 

@@ -22,11 +22,12 @@ TOP = 20
 @TASKS.register
 @dataclass(frozen=True)
 class Influence:
-    """Arrays "on_queries" with "query_rows", "on_forget" and "by_record" with "forget_rows".
+    """Arrays "on_queries" (q,) of "query_rows", "on_forget", "by_record" (f,) of "forget_rows", "on_own".
 
-    on_queries (q,): predicted change of each validation and test record's output if F goes, and
-    on_forget (f,) of F's own; by_record (f,): the mean change over the queries if only that record
-    goes. Values: "unit", "estimator", "passes", "notes", and rows "held_up" and "held_down" most.
+    on_queries: predicted change of each validation and test record's output if F goes, on_forget that
+    of F's own; by_record: the mean change over the queries if only that record goes. on_own (n_train,)
+    of "train_rows": how much each training record holds up F's own outputs, in the mean.
+    Values: "unit", "estimator", "passes", "notes", and query rows "held_up" and "held_down" most.
     """
 
     model: str
@@ -59,6 +60,7 @@ class Influence:
             "on_queries": change[:count], "query_rows": queries,
             "on_forget": change[count:], "forget_rows": own,
             "by_record": -scores.matrix[inside, :count].mean(1),
+            "train_rows": train_rows, "on_own": scores.matrix[:, count:].mean(1),
         }  # fmt: skip
         values = {
             "unit": scores.unit, "estimator": scores.estimator, "passes": scores.passes,

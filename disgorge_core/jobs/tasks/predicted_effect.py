@@ -22,9 +22,9 @@ from disgorge_core.types import Array, Dataset
 @TASKS.register
 @dataclass(frozen=True)
 class PredictedEffect:
-    """Arrays "change" and "before" (m, c) of logits on "rows" (m,): validation and test without F.
+    """Arrays "change" and "before" (m, c) of logits on "rows" (m,): validation, test, and F itself.
 
-    Values: for each split the quality "before" and "after", as predicted; "forget_rows" of training.
+    Values "splits": for validation and test without F the quality "before" and "after", as predicted.
     """
 
     model: str
@@ -41,13 +41,13 @@ class PredictedEffect:
         mask = self._mask(desk, data)
         if not mask.any():
             raise BadParam("No record is chosen.", "Choose at least one record.")
-        rows = np.concatenate([data.rows("validation"), data.rows("test")])
-        rows = rows[~mask[rows]]
+        rows = np.flatnonzero((data.split > 0) | mask)
         change = ESTIMATOR.predicted_change(
             model, data, mask, rows, curvature=curvature(desk, self.model)
         )
         before = logits(model, data.take(rows))
-        values = {"splits": _predicted(data, rows, before, before + change)}
+        kept = ~mask[rows]
+        values = {"splits": _predicted(data, rows[kept], before[kept], (before + change)[kept])}
         return TaskResult(values, {"change": change, "before": before, "rows": rows})
 
     def _mask(self, desk: Desk, data: Dataset) -> Array:

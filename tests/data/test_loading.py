@@ -346,13 +346,23 @@ def test_a_cut_parquet_file_is_refused(tmp_path: Path, keep: float) -> None:
 def test_a_damaged_parquet_file_never_does_worse_than_refuse(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     people(40).to_parquet(buffer)
-    content, path = buffer.getvalue(), tmp_path / "a.parquet"
-    for place in RNG.integers(4, len(content), 30):
+    content, path = bytearray(buffer.getvalue()), tmp_path / "a.parquet"
+    for place in RNG.integers(4, len(content), 5):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
         try:
             read_table(path)
         except DisgorgeError as error:
             assert len(str(error).splitlines()) == 1
+
+
+def test_a_reader_that_dies_is_a_damaged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "dies.py"
+    program.write_text("import os; os.abort()")
+    monkeypatch.setattr(parquet.parquet_reader, "__file__", str(program))
+    people(40).to_parquet(tmp_path / "a.parquet")
+    assert "The Parquet file is damaged." in refused(read_table, tmp_path / "a.parquet")
 
 
 @pytest.mark.parametrize(

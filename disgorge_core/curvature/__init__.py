@@ -1,7 +1,7 @@
 """ENGINE 2: factored per-sample gradients and curvature, EK-FAC by default and dense when small."""
 
-from disgorge_core.curvature.effect import removal_direction
-from disgorge_core.curvature.fit import Curvature, fit_curvature
+from disgorge_core.curvature.effect import moved, removal_direction
+from disgorge_core.curvature.fit import Curvature, fit_curvature, why_no_curvature
 from disgorge_core.curvature.gradients import (
     logit_change,
     loss_change,
@@ -16,7 +16,9 @@ __all__ = [
     "logit_change",
     "loss_change",
     "mean_gradient",
+    "moved",
     "output_gradient",
     "per_sample_gradients",
     "removal_direction",
+    "why_no_curvature",
 ]

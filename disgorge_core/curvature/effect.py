@@ -8,12 +8,17 @@ training out of the estimate.
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
 from torch import Tensor
 
 from disgorge_core.curvature.fit import Curvature
 from disgorge_core.curvature.gradients import mean_gradient
 from disgorge_core.errors import BadForgetSet
-from disgorge_core.types import Array, Dataset, Model
+from disgorge_core.types import Array, Dataset, Member, Model
 
 
 def removal_direction(
@@ -36,3 +41,14 @@ def removal_direction(
 def _mean(model: Model, data: Dataset, mask: Array, part: str) -> dict[str, Tensor]:
     rows = mask.nonzero()[0]
     return mean_gradient(model, data.take(rows), data.y[rows], 0.0, part)
+
+
+def moved(model: Model, direction: Mapping[str, Tensor], step: float = 1.0) -> Model:
+    """The one-network model with `step` times a parameter direction added to its weights."""
+    member = model.members[0]
+    network = copy.deepcopy(member.network)
+    weights = dict(network.named_parameters())
+    with torch.no_grad():
+        for name, change in direction.items():
+            weights[name].add_(change, alpha=step)
+    return replace(model, members=(Member(network, member.preprocessing),))

@@ -13,11 +13,12 @@ from disgorge_core.curvature.dense import fit_dense
 from disgorge_core.curvature.ekfac import fit_ekfac
 from disgorge_core.curvature.records import Single, single, trained_part
 from disgorge_core.curvature.sites import Capture
-from disgorge_core.errors import BadParam, NotApplicable
+from disgorge_core.errors import BadModel, BadParam, NotApplicable
 from disgorge_core.types import Array, Model, Progress, Report, silent
 
 KINDS = ("auto", "dense", "ekfac", "head")
 DENSE_LIMIT = 2_500  # weights up to which the whole matrix is built
+LARGEST = 10_000  # weights up to which it can be asked for
 RECORDS = 4_096  # records that EK-FAC is estimated on, evenly spaced over those given
 COORDINATES = 2_048  # coordinates of the eigenbasis that scores are made of
 
@@ -78,14 +79,9 @@ def fit_curvature(
     damping: share of the mean eigenvalue added before inverting; None: 0.1, and 0 for a model that is
     linear in its weights with l2 > 0. Raises BadParam, NotApplicable.
     """
-    if kind not in KINDS:
-        raise BadParam(f"There is no curvature {kind!r}.", f"Choose one of {list(KINDS)}.")
-    part = "head" if kind == "head" else trained_part(model)
+    part = _part(model, kind)
     one = single(model, part)
-    size = sum(p.numel() for site in one.sites for p in site.parameters.values())
-    dense = kind in ("dense", "head") or (kind == "auto" and size <= DENSE_LIMIT)
-    if kind == "dense" and size > 4 * DENSE_LIMIT:
-        raise NotApplicable(f"A full matrix of {size} weights is too large.", "Choose EK-FAC.")
+    dense = _dense(one, kind)
     if dense:
         batches = _Reported(one, x, y, report)
         linear = len(one.sites) == 1 and isinstance(one.sites[0].module, nn.Linear)
@@ -103,6 +99,32 @@ def fit_curvature(
     return fit_ekfac(
         one, batches, n=len(rows), l2=l2, damping=damping, coordinates=coordinates, part=part
     )
+
+
+def why_no_curvature(model: Model, kind: str = "auto") -> str | None:
+    """One sentence that says why a model has no curvature of a kind; None if it has."""
+    try:
+        _dense(single(model, _part(model, kind)), kind)
+    except (NotApplicable, BadModel) as error:
+        return str(error)
+    return None
+
+
+def _part(model: Model, kind: str) -> str:
+    if kind not in KINDS:
+        raise BadParam(f"There is no curvature {kind!r}.", f"Choose one of {list(KINDS)}.")
+    return "head" if kind == "head" else trained_part(model)
+
+
+def _dense(one: Single, kind: str) -> bool:
+    """Whether the whole matrix is built; raises NotApplicable where it is asked for and too large."""
+    size = sum(p.numel() for site in one.sites for p in site.parameters.values())
+    asked = kind in ("dense", "head")
+    if asked and size > LARGEST:
+        raise NotApplicable(
+            f"A full matrix of curvature for {size:,} weights is too large.", "Choose EK-FAC."
+        )
+    return asked or (kind == "auto" and size <= DENSE_LIMIT)
 
 
 def _take(x: Any, rows: Array) -> Any:

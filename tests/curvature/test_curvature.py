@@ -54,6 +54,7 @@ def logistic():
     return table_model(seeded(lambda: nn.Sequential(nn.Linear(4, 3))), 4)
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch.func's own
 def test_dense_curvature_of_a_linear_model_is_the_hessian(logistic):
     x, y = table(30, 4)
     weights = {k: v.detach() for k, v in logistic.network.named_parameters()}

@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from disgorge_core.figures.theme import dressed, palette, scale
+from disgorge_core.figures.theme import Palette, dressed, palette, scale
 from disgorge_core.types import Array
 
 SIDE = 560  # pixels of the whole matrix
+NUMBERED = 16  # classes up to which the squares show their counts
 
 
 def confusion_matrix(
     counts: Array, classes: Sequence[str], *, template: str = "light"
 ) -> go.Figure:
-    """Counts (c, c) with true classes down and predicted classes across; shares are of the row.
-
-    Each square carries (true class, predicted class) as `customdata`.
-    """
+    """Counts (c, c): true classes are y, downwards, predicted classes are x; shares are of the row."""
     p = palette(template)
     size = len(classes)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     true, predicted = (index.ravel() for index in np.indices(counts.shape))
-    dark = shares.ravel() > 0.45
-    inks = [p.ground if strong else p.text for strong in dark]
     figure = go.Figure(
         go.Scatter(
-            x=predicted, y=true, mode="markers+text",
-            text=[str(c) if c else "" for c in counts.ravel()] if size <= 20 else None,
-            textfont={"color": inks, "size": 12 if size <= 10 else 10},
-            customdata=np.stack([true, predicted], axis=1),
+            x=predicted, y=true, mode="markers",
             hovertext=_hovers(counts, shares, classes), hoverinfo="text",
             marker={
                 "symbol": "square", "size": max(6, int(0.8 * SIDE / size) - 3),
@@ -41,10 +35,24 @@ def confusion_matrix(
             selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
         )
     )  # fmt: skip
+    if size <= NUMBERED:
+        figure.update_layout(annotations=_numbers(counts, shares, p))
     ticks = {"tickvals": list(range(size)), "ticktext": list(classes), "showgrid": False}
     figure.update_xaxes(**ticks, range=[-0.5, size - 0.5], title="predicted", zeroline=False)
     figure.update_yaxes(**ticks, range=[size - 0.5, -0.5], title="true", zeroline=False)
     return dressed(figure, template, height=SIDE)
+
+
+def _numbers(counts: Array, shares: Array, p: Palette) -> list[dict[str, Any]]:
+    """The counts as annotations: a text of the trace itself would fade when a square is clicked."""
+    return [
+        {
+            "x": int(j), "y": int(i), "text": f"{counts[i, j]:,}", "showarrow": False,
+            "captureevents": False,
+            "font": {"color": p.ground if shares[i, j] > 0.45 else p.text, "size": 12},
+        }
+        for i, j in zip(*np.nonzero(counts), strict=True)
+    ]  # fmt: skip
 
 
 def commonest(counts: Array, classes: Sequence[str], most: int = 6) -> list[tuple[str, str, int]]:

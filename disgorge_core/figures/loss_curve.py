@@ -18,8 +18,12 @@ def loss_curve(
     axis = next((name for name in AXES if any(name in f for f in figures)), "")
     names = dict.fromkeys(n for f in figures for n in f if n not in AXES)
     figure = go.Figure([_line(figures, name, axis) for name in names])
-    figure.update_layout(xaxis_title=axis or "report", hovermode="x")
-    return dressed(figure, template, height=height)
+    dressed(figure, template, height=height)
+    figure.update_layout(
+        xaxis_title=axis or "report", yaxis_title=next(iter(names), "") if len(names) == 1 else None,
+        hovermode="x", margin={"t": 34},
+    )  # fmt: skip
+    return figure
 
 
 def _line(figures: Sequence[Mapping[str, float]], name: str, axis: str) -> go.Scatter:

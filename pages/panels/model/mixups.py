@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
@@ -56,9 +58,9 @@ def _list(found: list[tuple[str, str, int]]) -> None:
         st.markdown(f"{true} :gray[answered as] {predicted} :gray[({count:,})]")
 
 
-def _cell(view: View, logits: Array, rows: Array, points: list[dict[str, object]]) -> None:
+def _cell(view: View, logits: Array, rows: Array, points: list[dict[str, Any]]) -> None:
     data = view.data
-    true, predicted = (int(code) for code in points[0]["customdata"])  # type: ignore[attr-defined]
+    true, predicted = int(points[0]["y"]), int(points[0]["x"])
     found = rows[mistakes(np.asarray(logits[rows]), data.y[rows], true, predicted)]
     st.markdown(
         f"**{data.classes[true]}** answered as **{data.classes[predicted]}**: {len(found):,} records"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import streamlit as st
@@ -15,6 +15,7 @@ from disgorge_core.words import duration
 from pages.common import forms, progress, state
 from pages.common.panels import PANELS, Need, View
 from pages.common.services import cases, lanes
+from pages.panels.model.cards import card
 
 RUN = "training_run"  # draft: the run that was started here
 REGIMES = {"plain": "Plain: one network", "sharded": "Sharded: cheap removal later"}
@@ -31,35 +32,56 @@ class Train:
 
     def draw(self, view: View) -> None:
         """The forms, the price, the button and the running training."""
-        data = view.data
         left, right = st.columns([2, 1], gap="large")
         with left:
-            request = _request(data)
+            request = _request(view)
         with right, st.container(border=True, key="train_price"):
             _offer(view, request)
         _watch(view)
 
 
-def _request(data: Dataset) -> dict[str, Any]:
+def _request(view: View) -> dict[str, Any]:
+    """What is asked for; every form starts at what the chosen model was trained with."""
+    like, data = _like(view), view.data
     st.subheader("Network", anchor=False)
     names = [n for n in ARCHITECTURES if _fits(ARCHITECTURES[n], data)]
     a, b = st.columns(2)
     name = a.selectbox(
-        "Architecture",
-        names,
-        format_func=lambda n: ARCHITECTURES[n].title,
-        key="train_architecture",
-    )
-    label = b.text_input("Name", value=ARCHITECTURES[name].title, key=f"train_name_{name}")
-    solved = hasattr(ARCHITECTURES[name], "solve")
-    settings = forms.fields(ARCHITECTURES[name], f"train_{name}")
+        "Architecture", names, index=names.index(like.architecture) if like.architecture in names else 0,
+        format_func=lambda n: ARCHITECTURES[n].title, key=f"train_architecture_{like.key}",
+    )  # fmt: skip
+    kind, key = ARCHITECTURES[name], f"train_{like.key}_{name}"
+    label = b.text_input("Name", value=kind.title, key=f"{key}_name")
+    solved = hasattr(kind, "solve")
+    settings = forms.fields(kind, key, start=like.settings if name == like.architecture else {})
     regime = {} if solved else _regime()
     st.subheader("Recipe", anchor=False)
-    recipe = forms.fields(Recipe, f"train_recipe_{solved}", hide=_hidden(data, solved))
+    recipe = forms.fields(Recipe, f"{key}_recipe", start=like.recipe, hide=_hidden(data, solved))
     return {
         "task": "train", "architecture": name, "settings": settings, "recipe": recipe,
         "regime": regime, "label": label,
     }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Like:
+    """Where the forms start: the chosen model's ways, else a small network."""
+
+    key: str
+    architecture: str
+    settings: dict[str, Any]
+    recipe: dict[str, Any]
+
+
+def _like(view: View) -> Like:
+    if not view.model:
+        return Like("new", "mlp", {}, {})
+    about = card(view.model)
+    known = about["architecture"] in ARCHITECTURES
+    return Like(
+        view.model[:8], about["architecture"] if known else "mlp",
+        about["architecture_settings"] if known else {}, about["recipe"] or {},
+    )  # fmt: skip
 
 
 def _fits(kind: Any, data: Dataset) -> bool:

@@ -1,9 +1,8 @@
 """Undo the first-order effect of the records on the weights.
 
 Formula: θ ← θ + s (1/|R|) H⁻¹ Σ_{f ∈ F} (∇ℓ(f; θ) - mean_D ∇ℓ), with H the damped EK-FAC curvature of the
-mean loss on R plus L2 (the whole Gauss-Newton matrix up to 2,500 weights). Removing records moves the weights *up*
-their gradient. s is the largest step from 1 down to 0.01 that the validation
-records allow.
+mean loss on R plus L2 (the whole Gauss-Newton matrix up to 2,500 weights). Removing records moves the
+weights *up* their gradient. s is the largest step from 1 down to 0.01 that the validation records allow.
 Source: Koh and Liang (arXiv 1703.04730, section 2.1) for the formula; Grosse et al. (2308.03296) for H.
 Guarantee: none. For convex losses the error is of second order in the step.
 Fails when: the set is large; or the network fits everything by heart, so that gradients and curvature are

@@ -1,8 +1,8 @@
 """One Newton step towards the optimum on the kept records.
 
 Formula: θ ← θ - s H⁻¹ g with g = ∇[mean_{r ∈ R} ℓ(r; θ) + λ/2 ‖θ‖²], the full gradient on R at the given
-weights (a trained model is not quite at its optimum, so the gradient on F alone would not do), H the Hessian of the
-same, λ the recipe's L2, s = 1 unless the validation records object.
+weights (a trained model is not quite at its optimum, so the gradient on F alone would not do), H the Hessian
+of the same, λ the recipe's L2, s = 1 unless the validation records object.
 Source: Guo et al. (arXiv 1911.03030, section 3), with R's own gradient in place of F's.
 Guarantee: exact for a quadratic loss (one linear layer, squared error): the step ends at the optimum on R
 for the kept preprocessing. For logistic and softmax regression the rest is of second order in the step.

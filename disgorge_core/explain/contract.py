@@ -1,0 +1,93 @@
+"""What every attribution view offers, and the network that it looks through.
+
+A view is a frozen dataclass with `@VIEWS.register` and class attributes `name`, `title`, `reading` (one
+sentence on how to read it), `order`; its fields are settings made by `param(...)`. All views explain the same
+number: the log-odds of the target class (the value itself in regression), against the mean training
+record, which is 0 in a network's input. Several networks are explained one by one and averaged.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from disgorge_core.errors import NotApplicable
+from disgorge_core.models.prediction import inputs
+from disgorge_core.types import Array, Member, Model, Preprocessing
+
+Explain = Callable[[nn.Module, Tensor, Member], Tensor]
+
+
+class View(Protocol):
+    """The shape of every registered view."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    reading: ClassVar[str]
+    order: ClassVar[int]
+
+    def attribute(self, model: Model, x_raw: Any, target: Array, *, seed: int = 0) -> Array:
+        """Attributions: (m, height, width) of pictures, (m, columns) of tables; target (m,) class codes."""
+        ...
+
+
+class LogOdds(nn.Module):
+    """A network whose output (m,) is the log-odds of each record's target class, or its one value."""
+
+    def __init__(self, network: nn.Module, target: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.target = target
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Log-odds of records z; records may come repeated, in blocks of equal length."""
+        logits = self.network(z)
+        if logits.shape[1] == 1:
+            return logits[:, 0]
+        target = self.target.repeat(len(z) // len(self.target))
+        own = nn.functional.one_hot(target, logits.shape[1]).bool()
+        return logits[own] - logits.masked_fill(own, -torch.inf).logsumexp(1)
+
+
+def explained(model: Model, x_raw: Any, target: Array, explain: Explain) -> Array:
+    """The mean over members of `explain(network, inputs, member)`, which is in network inputs."""
+    if model.rule == "guard":
+        raise NotApplicable(
+            "Views explain a network, and an output guard stands before this one.",
+            "Look at the model before the guard was set.",
+        )
+    codes = torch.tensor(np.asarray(target), dtype=torch.int64)
+    found = []
+    for member in model.members:
+        network = LogOdds(_still(member.network), codes)
+        found.append(explain(network, inputs(member, x_raw), member).detach().numpy())
+    return np.mean(found, axis=0)
+
+
+def _still(network: nn.Module) -> nn.Module:
+    network = copy.deepcopy(network).eval().requires_grad_(False)
+    for module in network.modules():
+        if hasattr(module, "inplace"):
+            module.__dict__["inplace"] = False
+    return network
+
+
+def per_raw(values: Tensor, member: Member) -> Tensor:
+    """Values in network inputs summed to pixels (m, h, w) or original columns (m, columns)."""
+    if member.preprocessing.kind == "image":
+        return values.sum(1)
+    columns = column_of(member.preprocessing)
+    return values.new_zeros(len(values), len(member.preprocessing.columns)).index_add_(
+        1, columns, values
+    )
+
+
+def column_of(p: Preprocessing) -> Tensor:
+    """The original column of each network input."""
+    widths = torch.tensor([column.width for column in p.columns])
+    return torch.arange(len(widths)).repeat_interleave(widths)

@@ -7,12 +7,14 @@ from datetime import datetime
 import streamlit as st
 
 from disgorge_core.cases import Case
+from disgorge_core.errors import StoreError
 from disgorge_core.store import Workspace
-from pages.common import state
+from pages.common import messages, state
 from pages.common.panels import PANELS, View
 from pages.common.services import cases, home
 
 PURGED = "purged"  # draft: names of the files that the last deletion removed
+REFUSED = "purge_refused"  # draft: why the last deletion was refused
 WIDTHS = [4, 3, 2, 3, 2.4]
 
 
@@ -71,14 +73,29 @@ def _delete(case: Case) -> None:
         f"**{case.name}**: its forget sets, runs and cached results go, and its models and dataset "
         "unless another case uses them. This cannot be undone."
     )
-    if st.button("Delete for good", key="delete_yes", type="primary", icon=":material/delete:"):
-        state.ui().draft[PURGED] = (case.name, cases().purge(case.id))
-        if state.ui().case == case.id:
-            state.put(case="", model="", forget="", run="")
+    st.button(
+        "Delete for good", key="delete_yes", type="primary", icon=":material/delete:",
+        on_click=_purge, args=(case,),
+    )  # fmt: skip
+    if st.session_state.get("delete_yes"):
         st.rerun()
 
 
+def _purge(case: Case) -> None:
+    try:
+        files = cases().purge(case.id)
+    except StoreError as error:
+        state.ui().draft[REFUSED] = error
+        return
+    if state.ui().case == case.id:
+        state.put(case="", model="", forget="", run="")
+    state.ui().draft[PURGED] = (case.name, files)
+
+
 def _show_purged() -> None:
+    refused = state.ui().draft.pop(REFUSED, None)
+    if refused:
+        messages.problem(refused)
     purged = state.ui().draft.get(PURGED)
     if purged:
         name, files = purged

@@ -172,3 +172,14 @@ def test_validation_and_test_records_are_never_trained_on():
     a, b = (training.fit(d, MLP, EXACT) for d in (data, spoiled))
     assert a.digest == b.digest
     assert a.seen == tuple(sorted(data.ids[data.split == 0]))
+
+
+def test_padding_of_short_batches_touches_no_record_that_left():
+    """Weight 0 times an infinite value would be not-a-number."""
+    data = table()
+    data.x.loc[0, "age"] = np.inf
+    keep = unequal(data)
+    keep[:, 0] = False
+    stack = training.fit_many(data, TABLE_MLP, EXACT, keep, range(6))
+    single = training.fit(data, TABLE_MLP, EXACT, exclude=~keep[0])
+    assert distance(stack.models[0].network, single.network) <= 1e-9

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from disgorge_core import training
 from disgorge_core.errors import BadForgetSet, BadParam, Cancelled, Diverged, NotApplicable
@@ -168,13 +170,20 @@ def test_what_the_model_says_of_itself():
 
 
 def test_the_world_outside_is_left_as_it_was():
-    import torch
-
     before, threads = torch.random.get_rng_state(), torch.get_num_threads()
-    template = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(), torch.nn.Linear(64, 10))
+    template = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(64, 10))
     weights = template[2].weight.clone()
     before = torch.random.get_rng_state()
     training.fit(digits(60), template, replace(RECIPE, threads=threads + 1))
     assert torch.equal(before, torch.random.get_rng_state())
     assert torch.get_num_threads() == threads
     assert torch.equal(template[2].weight, weights) and template.training
+
+
+def test_a_single_last_record_joins_the_batch_before_it_under_batch_norm():
+    """67 records in batches of 11 leave one over, which alone would have no variance."""
+    data = digits(80)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 10))
+    assert (data.split == 0).sum() % 11 == 1
+    model = training.fit(data, net, replace(RECIPE, batch=11))
+    assert int(model.network[2].num_batches_tracked) == 6 * RECIPE.epochs

@@ -46,9 +46,11 @@ class KeyedDropout:
         handles = [m.register_forward_hook(self._hook(i, m.p)) for i, m in enumerate(layers)]
         for layer in layers:
             layer.eval()
-        yield
-        for handle in handles:
-            handle.remove()
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
 
     def _hook(self, layer: int, p: float) -> Any:
         def hook(_: nn.Module, __: Any, output: Tensor) -> Tensor:

@@ -104,8 +104,14 @@ def draw_page(page: str, view: View | None) -> None:
 
 
 def _draw_all(panels: list[Panel], view: View | None) -> None:
+    """Panels one below the other; what several of them need is said once."""
+    said: list[Need] = []
     for panel in panels:
-        draw(panel, view)
+        missing = panel.needs(view)
+        if missing is None or missing not in said:
+            draw(panel, view)
+        if missing:
+            said.append(missing)
 
 
 def _follow(key: str) -> None:

@@ -169,4 +169,4 @@ def test_without_a_model_the_page_says_what_to_do(
 ) -> None:
     empty = cases.create("Empty", cases.dataset(case.dataset))
     app = open_page("case/model", case=empty.id)
-    assert any("no model yet" in e.value for e in app.main.get("html"))
+    assert sum("no model yet" in e.value for e in app.main.get("html")) == 1

@@ -1,0 +1,126 @@
+"""The chosen method: its settings, its references, its price, and the one button."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from disgorge_core.disgorging import Offer
+from disgorge_core.errors import DisgorgeError
+from disgorge_core.jobs.tasks.disgorge import NO_REFERENCES
+from disgorge_core.registry import METHODS
+from disgorge_core.types import Tier
+from disgorge_core.words import TIERS
+from pages.common import forms, messages, state
+from pages.common.panels import PANELS, View
+from pages.common.services import lanes
+from pages.panels.guide.paper import paper
+from pages.panels.plan.forecast import (
+    MOST_REFERENCES,
+    Forecast,
+    forecast,
+    kept_references,
+    share_in_words,
+    time_in_words,
+)
+from pages.panels.plan.methods import chosen
+
+REFERENCES = 5
+WHY_REFERENCES = (
+    "Models trained without the records, by the same recipe and other seeds: the yardstick of the "
+    "comparison. Each costs one retrain, once; later runs on the same records use them again."
+)
+SEED = "Makes the run repeatable; another seed gives another run of the same method."
+
+
+@PANELS.register
+class Start:
+    """Settings and price of the chosen method, and Run."""
+
+    name, page, tab, title, order = "plan_start", "plan_start", "Start", "", 10
+
+    def needs(self, view: View) -> None:
+        """Nothing: the page asks for a model and a forget set first."""
+
+    def draw(self, view: View) -> None:
+        """The form and the button, then the method's theory."""
+        found = forecast(view)
+        offer = chosen(found)
+        with st.container(border=True, gap="xsmall", key="plan_start"):
+            st.markdown(f"#### {offer.title}")
+            _promise(offer)
+            settings = forms.fields(METHODS[offer.method], f"plan_{offer.method}", columns=2)
+            seed, references = _seed_and_references(view, found)
+            _price(view, found, offer, settings, references)
+            request = {
+                "task": "disgorge", "model": view.model, "forget": view.forget,
+                "method": offer.method, "settings": settings, "seed": seed,
+                "references": references,
+            }  # fmt: skip
+            if st.button(
+                "Run", key="plan_run", type="primary", icon=":material/play_arrow:", width="stretch"
+            ):
+                state.go("disgorge/runs", run=lanes().submit(view.case.id, request), tab="")
+        paper(METHODS[offer.method])
+
+
+def _promise(offer: Offer) -> None:
+    words = TIERS[Tier(offer.tier)]
+    left = f"{words.unproved[0].lower()}{words.unproved[1:]}"
+    st.markdown(
+        f"{messages.tier_badge(offer.tier)} {words.badge} :gray[What it leaves open: {left}]"
+    )
+
+
+def _seed_and_references(view: View, found: Forecast) -> tuple[int, int]:
+    left, right = st.columns(2, gap="medium")
+    seed = left.number_input(
+        "Seed", min_value=0, max_value=2**31, value=0, step=1, key="plan_seed", help=SEED
+    )
+    if found.facts.recipe is None:
+        right.caption(NO_REFERENCES)
+        return int(seed), 0
+    references = right.number_input(
+        "References", min_value=0, max_value=MOST_REFERENCES, value=REFERENCES, step=1,
+        key="plan_references", help=WHY_REFERENCES,
+    )  # fmt: skip
+    return int(seed), int(references)
+
+
+def _price(
+    view: View, found: Forecast, offer: Offer, settings: dict[str, Any], references: int
+) -> None:
+    try:
+        share = found.share(offer.method, settings)
+    except DisgorgeError as error:
+        messages.problem(error)
+        return
+    kept = min(references, kept_references(view, found)) if references else 0
+    missing = references - kept
+    own, beside = found.seconds(share), missing * found.retrain
+    lines = {
+        "Method": (share_in_words(share), time_in_words(own)),
+        _references(references, kept): (
+            f"up to {missing} retrain{'s' if missing > 1 else ''}" if missing else "",
+            time_in_words(beside) if missing else "free",
+        ),
+        "Together": ("", time_in_words(own + beside)),
+    }
+    rows = "".join(
+        f"<tr><td>{name}</td><td>{what}</td><td>{time}</td></tr>"
+        for name, (what, time) in lines.items()
+    )
+    st.html(f'<table class="dg-price">{rows}</table>')
+
+
+def _references(wanted: int, kept: int) -> str:
+    if not wanted:
+        return "No references"
+    if not kept:
+        return f"{wanted} reference{'s' if wanted > 1 else ''}"
+    return (
+        f"{wanted} references, {kept} kept from before"
+        if kept < wanted
+        else f"{wanted} kept references"
+    )

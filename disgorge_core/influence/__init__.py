@@ -7,5 +7,14 @@ from disgorge_core.influence.curved import (
     one_query,
     predicted_change,
 )
+from disgorge_core.influence.effect import Effect, predicted_effect
 
-__all__ = ["curvature_of", "group_gradient", "matrix_of", "one_query", "predicted_change"]
+__all__ = [
+    "Effect",
+    "curvature_of",
+    "group_gradient",
+    "matrix_of",
+    "one_query",
+    "predicted_change",
+    "predicted_effect",
+]

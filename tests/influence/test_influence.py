@@ -12,6 +12,7 @@ from disgorge_core.influence import (
     matrix_of,
     one_query,
     predicted_change,
+    predicted_effect,
 )
 from disgorge_core.models.prediction import logits
 from disgorge_core.registry import ESTIMATORS
@@ -87,6 +88,21 @@ def test_removing_a_group_is_predicted(convex):
     real = after - logits(model, data.take(test))
     assert np.corrcoef(found.ravel(), real.ravel())[0, 1] > 0.98
     assert abs((found * real).sum() / (found**2).sum() - 1) < 0.15
+
+
+def test_its_effect_on_margins_and_loss_is_predicted(convex):
+    data, model, train, test = convex
+    forget = np.isin(np.arange(len(data)), train[:12])
+    effect = predicted_effect(model, data, forget, test, curvature_of(model, data, train))
+    after = without(data, train[:12])
+    moved = outputs(after, data, test, "margin") - outputs(model, data, test, "margin")
+    assert np.corrcoef(effect.standing, moved)[0, 1] > 0.98
+    now, then = effect.loss
+    assert now == pytest.approx(outputs(model, data, test, "loss").mean())
+    real = outputs(after, data, test, "loss").mean()
+    assert abs(then - real) < 0.3 * abs(now - real)
+    right = (logits(model, data.take(test)).argmax(1) == data.y[test]).mean()
+    assert effect.quality[0] == right and 0 <= effect.quality[1] <= 1
 
 
 @pytest.mark.parametrize("target", ["margin", "loss"])

@@ -1,0 +1,120 @@
+"""Linear datamodelling score (LDS) and cost of every estimator on the digits MLP, in one run.
+
+LDS: models are trained on random halves of the training data; for each test record the sum of the scores of
+the kept half is ranked against the real margins (mean over seeds), and Spearman's correlation is averaged.
+Cost is CPU time of one thread in units of one training epoch of the same model.
+
+    python benchmarks/influence.py [--halves 40] [--seeds 2]
+"""
+
+import argparse
+import time
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import spearmanr
+from sklearn.datasets import load_digits
+
+from disgorge_core.metrics import margins
+from disgorge_core.models.prediction import inputs
+from disgorge_core.registry import ESTIMATORS
+from disgorge_core.training import fit, fit_many
+from disgorge_core.types import Dataset, Recipe, Roles
+
+RECIPE = Recipe(epochs=20, lr=0.05, batch=64, momentum=0.9, l2=1e-3)
+SHAPE = {"width": 96, "depth": 2}
+
+
+def digits(seed=0):
+    found = load_digits()
+    x, y = found.images.astype(np.uint8)[..., None], found.target.astype(np.int64)
+    n = len(y)
+    split = np.zeros(n, dtype=np.int64)
+    split[np.random.default_rng(seed).permutation(n)[:360]] = 2
+    return Dataset(
+        "digits", "image", "classification", np.arange(n).astype(str), x, y,
+        tuple("0123456789"), split, pd.DataFrame({"label": y}), Roles(), "digits for influence",
+    )  # fmt: skip
+
+
+def truth(data, halves, seeds):
+    """Which records were kept (halves, n_train), and mean margins (halves, n_test) of real trainings."""
+    kept = np.random.default_rng(1).random((halves, len(data))) < 0.5
+    numbers = [1 + s for _ in range(halves) for s in range(seeds)]
+    stack = fit_many(
+        data, "mlp", RECIPE, np.repeat(kept, seeds, 0), numbers, settings=SHAPE, workers=1
+    )
+    x, y = data.arrays("test")
+    real = np.array([margins(z, y) for z in stack.logits(x)]).reshape(halves, seeds, -1)
+    return kept[:, data.rows("train")], real
+
+
+def lds(matrix, kept, real):
+    expected = kept.astype(np.float64) @ matrix
+    found = [spearmanr(expected[:, j], real[:, j])[0] for j in range(real.shape[1])]
+    return np.nanmean(found), np.nanstd(found) / np.sqrt(len(found))
+
+
+def seconds(work):
+    times = []
+    for _ in range(3):
+        started = time.process_time()
+        result = work()
+        times.append(time.process_time() - started)
+    return result, float(np.median(times))
+
+
+def tracin_all_layers(model, data, train, test):
+    """captum's TracInCP: gradients of all layers, final weights only."""
+    from captum.influence import TracInCP
+
+    def tensors(rows):
+        return inputs(model.members[0], data.take(rows)), torch.tensor(data.y[rows])
+
+    loss = torch.nn.CrossEntropyLoss(reduction="sum")
+    given = torch.utils.data.TensorDataset(*tensors(train))
+    tracin = TracInCP(
+        model.network, given, ["final"], lambda *_: 1.0, loss_fn=loss, batch_size=256,
+        sample_wise_grads_per_batch=True,
+    )  # fmt: skip
+    return tracin.influence(tensors(test)).numpy().T
+
+
+def main():
+    given = argparse.ArgumentParser()
+    given.add_argument("--halves", type=int, default=40)
+    given.add_argument("--seeds", type=int, default=2)
+    options = given.parse_args()
+    torch.set_num_threads(1)
+    data = digits()
+    model, whole = seconds(lambda: fit(data, "mlp", RECIPE, settings=SHAPE))
+    epoch = whole / RECIPE.epochs
+    kept, real = truth(data, options.halves, options.seeds)
+    train, test = data.rows("train"), data.rows("test")
+    print(f"{options.halves} halves x {options.seeds} seeds; an epoch takes {epoch:.3f} CPU s")
+    if options.seeds > 1:
+        pairs = [spearmanr(real[:, 0, j], real[:, 1, j])[0] for j in range(len(test))]
+        print(f"one seed against another: {np.mean(pairs):.3f}")
+    works = {name: ESTIMATORS[name]().score for name in ESTIMATORS}
+    for name, score in works.items():
+        scores, took = seconds(lambda s=score: s(model, data, train, test))
+        show(name, scores.matrix, took / epoch, kept, real)
+    matrix, took = seconds(lambda: tracin_all_layers(model, data, train, test))
+    show("captum TracInCP", matrix, took / epoch, kept, real)
+    estimator = ESTIMATORS["ekfac"]()
+    curvature, took = seconds(lambda: estimator.curvature(model, data, train))
+    print(f"curvature alone: {took / epoch:.1f} epochs")
+    _, took = seconds(
+        lambda: estimator.one_query(model, data, train, test[:1], curvature=curvature)
+    )
+    print(f"one query, curvature given: {took / epoch:.2f} epochs")
+
+
+def show(name, matrix, epochs, kept, real):
+    score, error = lds(matrix, kept, real.mean(1))
+    print(f"{name:16s} LDS {score:.3f} ± {error:.3f}  {epochs:6.1f} epochs")
+
+
+if __name__ == "__main__":
+    main()

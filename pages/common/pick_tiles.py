@@ -12,6 +12,7 @@ import streamlit as st
 from disgorge_core.types import Array, Dataset
 from pages.common import charts, gallery
 from pages.common.point_map import read_row
+from pages.common.predictions import label_of
 
 Line = tuple[str, str]  # text, and "good", "bad" or nothing
 
@@ -44,15 +45,20 @@ def pick_tiles(
             "src": src,
             "words": "" if src else words_of(data, int(row)),
             "lines": [list(line) for line in text],
-            "title": f"{data.ids[row]}: " + ", ".join(line[0] for line in text),
+            "title": _title(data, int(row), text),
             "marked": chosen is not None and bool(chosen[row]),
-            "pressed": pressed == row,
+            "pressed": pressed is not None and pressed == int(row),
         }
         for row, src, text in zip(rows, sources, lines, strict=True)
     ]
     usual = size + 34 if data.kind == "image" else 150
     sent = {"size": size, "wide": wide or usual, "tiles": tiles, "mark": charts.colours().forget}
     _mount(key=key, data=sent, on_pick_change=partial(_pass_on, key, on_pick))
+
+
+def _title(data: Dataset, row: int, text: Sequence[Line]) -> str:
+    said = dict.fromkeys([label_of(data, row), *(line[0] for line in text)])
+    return f"{data.ids[row]}: {', '.join(said)}"
 
 
 def words_of(data: Dataset, row: int) -> str:

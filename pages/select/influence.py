@@ -17,5 +17,8 @@ if case is None:
     )
 else:
     hand.suggest(case)
-    panels.draw_page("influence", panels.current_view())
+    view = panels.current_view()
+    hand.follow(view)
+    panels.draw_page("influence_top", view)
+    panels.draw_page("influence", view)
     messages.next_step("disgorge/plan", "Plan", "Compare the ways to remove these records.")

@@ -7,7 +7,7 @@ import streamlit as st
 from disgorge_core.data import query
 from disgorge_core.errors import BadQuery
 from disgorge_core.types import Array, Dataset
-from pages.common import hand, messages
+from pages.common import hand, messages, state
 from pages.common.facets import values_of
 from pages.common.panels import PANELS, View
 
@@ -24,7 +24,9 @@ class FilterBox:
         """Nothing."""
 
     def draw(self, view: View) -> None:
-        """The box, the count or the mistake, the buttons."""
+        """The box, the count or the mistake, the buttons; an open card takes its place."""
+        if state.asked("record"):
+            return
         examples = examples_for(view.data)
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             text = st.text_input("Choose by filter", key=FILTER, placeholder=examples[0])

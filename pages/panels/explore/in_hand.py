@@ -6,8 +6,8 @@ import html
 
 import streamlit as st
 
-from disgorge_core.errors import BadForgetSet, DisgorgeError
-from pages.common import hand, messages, state
+from disgorge_core.errors import BadForgetSet
+from pages.common import hand, messages, save_form, state
 from pages.common.panels import PANELS, View
 from pages.common.selection import Selection, standing
 from pages.common.services import cases
@@ -53,6 +53,8 @@ def _counts(view: View, chosen: Selection) -> None:
         st.html(f'<p class="dg-note">{html.escape(sentence)}</p>')
     if chosen.by_looking:
         st.html(f'<p class="dg-note">{BY_LOOKING}</p>')
+    if state.asked("record"):
+        return  # the card needs the room
     with st.expander("How they were chosen", key="hand_made", type="compact"):
         steps = "".join(f"<li>{html.escape(step)}</li>" for step in chosen.made[-30:])
         st.html(f'<ol class="dg-steps">{steps}</ol>')
@@ -82,38 +84,10 @@ def _steps(view: View) -> None:
 def _saving(view: View, chosen: Selection) -> None:
     if not len(chosen):
         return
-    if not hand.unsaved(view):
-        name = cases().forget(view.case.id, view.forget).name
+    if hand.unsaved(view):
+        save_form.button(view)
+        return
+    name = cases().forget(view.case.id, view.forget).name
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(f'<p class="dg-saved">Saved as <b>{html.escape(name)}</b></p>')
-        messages.link("select/influence", "See what they hold up")
-        return
-    with st.popover(
-        "Save as a forget set", type="primary", icon=":material/bookmark_add:", width="stretch",
-        key="hand_save",
-    ):  # fmt: skip
-        _form(view)
-
-
-def _form(view: View) -> None:
-    with st.form("save_forget", border=False):
-        name = st.text_input("Name", key="save_name", value=_proposed(view), max_chars=80)
-        reason = st.text_input(
-            "Reason", key="save_reason", placeholder="Who asks, and on what ground", max_chars=400
-        )
-        author = st.text_input("Your name", key="save_author", max_chars=80)
-        if st.form_submit_button("Save", type="primary", key="save_yes"):
-            _save(view, name.strip(), author.strip(), reason.strip())
-
-
-def _proposed(view: View) -> str:
-    return f"Forget set {len(cases().forget_sets(view.case.id)) + 1}"
-
-
-def _save(view: View, name: str, author: str, reason: str) -> None:
-    try:
-        hand.save(view, name or _proposed(view), author, reason)
-    except DisgorgeError as error:
-        messages.problem(error)
-        return
-    state.ui().draft["said"] = "Saved. It is now the set to remove."
-    st.rerun()
+        messages.link("select/influence", "What they hold up")

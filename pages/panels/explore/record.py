@@ -8,8 +8,8 @@ import streamlit as st
 
 from pages.common import hand, messages, record_card, state
 from pages.common.panels import PANELS, View
-from pages.common.pick_tiles import pick_tiles
-from pages.common.predictions import label_of, predictions
+from pages.common.pick_tiles import Line, pick_tiles
+from pages.common.predictions import predictions
 from pages.common.questions import ask
 from pages.panels.explore.chosen import open_card
 
@@ -77,8 +77,8 @@ def _alike(view: View, row: int) -> None:
             view, "record_alike", hand.mask_of(len(view.data), rows),
             f"the {len(rows)} records most like {view.data.ids[row]}", looking=True, ops=("add",),
         )  # fmt: skip
-    lines = [[(label_of(view.data, int(r)), "")] for r in rows]
+    lines: list[list[Line]] = [[] for _ in rows]
     pick_tiles(
         "record_alike", view.data, rows, lines, lambda picked: open_card(view, picked),
-        chosen=hand.now(view).mask, size=32, wide=54,
+        chosen=hand.now(view).mask, size=34, wide=50,
     )  # fmt: skip

@@ -26,6 +26,8 @@ class Expected:
     def draw(self, view: View) -> None:
         """One row a set."""
         found = predicted(view)
+        if found is None:
+            return
         table = comparison.overview(found.comparison, view.data)
         table = table[table["set"].isin(list(found.complete_sets()))]
         scale = 1.0 if view.data.task == "regression" else 100.0

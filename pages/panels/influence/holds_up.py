@@ -28,8 +28,9 @@ class HoldsUp:
 
     def draw(self, view: View) -> None:
         """One sentence, the classes, the predictions."""
-        with st.spinner("Estimating what would change without them"):
-            found = predicted(view)
+        found = predicted(view)
+        if found is None:
+            return
         forget = cases().forget(view.case.id, view.forget)
         rows = found.outside
         flips = int(found.flips[rows].sum())

@@ -20,7 +20,7 @@ from pages.common.predicted import SURE, forget_need
 from pages.common.predictions import label_of
 from pages.common.services import cases, lanes
 
-MOST = 12
+MOST = 11
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +120,10 @@ def _show(view: View, found: Ranking) -> None:
     st.markdown(
         f"The strongest tenth ({top:,} of {len(order):,}) carries **{share:.0%}** of the total effect."
     )
-    _tiles(view, "inside_up", "They hold other predictions up most", found, order[:MOST])
-    _tiles(
-        view, "inside_down", "They work against other predictions most", found, order[::-1][:MOST]
-    )
+    falls, rises = order[found.by_record[order] < 0], order[::-1]
+    rises = rises[found.by_record[rises] > 0]
+    _tiles(view, "inside_up", "Hold other predictions up", found, falls)
+    _tiles(view, "inside_down", "Work against other predictions", found, rises)
     notes = " ".join(found.result.values.get("notes", ()))
     messages.reading(
         "Below each: its label, then the estimated mean change over all validation and test records if "
@@ -132,7 +132,8 @@ def _show(view: View, found: Ranking) -> None:
 
 
 def _tiles(view: View, key: str, title: str, found: Ranking, order: Array) -> None:
-    st.markdown(f"**{title}**")
+    st.markdown(f"**{title}**: {len(order):,} of them")
+    order = order[:MOST]
     rows = found.rows[order]
     lines = [
         [(label_of(view.data, int(r)), ""), (f"{1000 * found.by_record[i]:+.2f}", "")]

@@ -9,12 +9,12 @@ from disgorge_core.types import Array
 from pages.common import hand, messages, record_card, state
 from pages.common.panels import PANELS, Need, View
 from pages.common.pick_tiles import pick_tiles
-from pages.common.predicted import SURE, model_need
+from pages.common.predicted import FIRST, SURE, model_need
 from pages.common.predictions import Predictions, label_of, predictions
-from pages.common.questions import ask
+from pages.common.questions import answer, waiting
 from pages.common.services import cases
 
-MOST, TOP = 12, 50
+MOST, TOP = 14, 50
 KINDS = ("Wrong", "Unsure", "Chosen records")
 CHOICE = 16
 
@@ -94,9 +94,12 @@ def _ask(view: View, row: int) -> None:
 
 
 def _made_by(view: View, row: int) -> None:
-    with st.spinner("Following the prediction back to its training records"):
-        answer = ask(view.case, "one_query", model=view.model, row=row, target="margin")
-    scores, train = np.asarray(answer.arrays["influence"]), np.asarray(answer.arrays["train_rows"])
+    asked = {"model": view.model, "row": row, "target": "margin"}
+    found = answer(view.case, "one_query", **asked)
+    if found is None:
+        waiting(view.case, FIRST, "one_query", **asked)
+        return
+    scores, train = np.asarray(found.arrays["influence"]), np.asarray(found.arrays["train_rows"])
     order = np.argsort(-scores, kind="stable")
     _share(view, row, scores, train, order)
     helpful, harmful = train[order[:MOST]], train[order[::-1][:MOST]]
@@ -112,7 +115,9 @@ def _made_by(view: View, row: int) -> None:
 def _ranked(view: View, key: str, title: str, rows: Array, of: dict[int, float]) -> None:
     st.markdown(f"**{title}**")
     tone = "good" if key == "helpful" else "bad"
-    lines = [[(label_of(view.data, r), ""), (f"{of[r]:+.3f}", tone)] for r in rows.tolist()]
+    itself = state.asked("record")
+    names = ["itself" if str(view.data.ids[r]) == itself else label_of(view.data, r) for r in rows]
+    lines = [[(n, ""), (f"{of[r]:+.3f}", tone)] for n, r in zip(names, rows.tolist(), strict=True)]
     pick_tiles(
         f"made_{key}", view.data, rows, lines, lambda r: _card(view, r),
         chosen=hand.now(view).mask, size=48,

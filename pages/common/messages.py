@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,7 @@ from disgorge_core.errors import DisgorgeError
 from disgorge_core.types import Tier
 from pages.common.state import address
 
+MARKS = re.compile(r"([\\`*_\[\]<>$~#])")
 TIER_COLOURS = {
     Tier.DELETED: "gray",
     Tier.REBUILT: "green",
@@ -34,8 +36,13 @@ def reading(sentence: str) -> None:
 
 def problem(error: DisgorgeError) -> None:
     """A problem in plain words with what to do about it."""
-    remedy = f"  \n{error.remedy}" if error.remedy else ""
-    st.error(f"**{error.problem}**{remedy}", icon=":material/error:")
+    remedy = f"  \n{as_written(error.remedy)}" if error.remedy else ""
+    st.error(f"**{as_written(error.problem)}**{remedy}", icon=":material/error:")
+
+
+def as_written(text: str) -> str:
+    """Text for Markdown whose signs shall be shown, not obeyed."""
+    return MARKS.sub(r"\\\1", text)
 
 
 @contextmanager

@@ -1,0 +1,75 @@
+"""The proposed layer list as a table that can be corrected, with its open questions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from disgorge_core.data.preprocessing import input_shape
+from disgorge_core.models.blueprint import plain_layers
+from disgorge_core.models.fit_check import outputs_of
+from disgorge_core.models.layers import KINDS
+from disgorge_core.models.loading import layers_from_json
+from disgorge_core.models.proposal import Proposal, propose
+from disgorge_core.models.weights import Weights
+from disgorge_core.types import Dataset, Layer, Preprocessing, digest_of
+
+
+def layers(found: Weights, data: Dataset, prepared: Preprocessing, key: str) -> tuple[Layer, ...]:
+    """The layers that the file names, else the proposed ones, as the user corrected them; BadModel."""
+    st.markdown("**Layers**")
+    if found.layers is not None:
+        st.caption("The layer list came with the file.")
+        return _table(found.layers, key)
+    shapes = {name: tuple(value.shape) for name, value in found.state.items()}
+    shape = input_shape(prepared, data.shape)
+    proposal = propose(shapes, shape, outputs_of(data), ordered=found.ordered)
+    proposal = _answered(proposal, key)
+    for note in proposal.notes:
+        st.caption(note)
+    return _table(proposal.layers, key)
+
+
+def _answered(proposal: Proposal, key: str) -> Proposal:
+    """The proposal after the questions; an answer can bring up others."""
+    if not proposal.unknowns:
+        return proposal
+    places = st.columns(min(3, len(proposal.unknowns)))
+    answers: dict[str, Any] = {}
+    for number, unknown in enumerate(proposal.unknowns):
+        with places[number % len(places)]:
+            answers[unknown.key] = st.selectbox(
+                unknown.question, unknown.choices, index=unknown.choices.index(unknown.default),
+                key=f"{key}_ask_{unknown.key}",
+            )  # fmt: skip
+    asked = {unknown.key: unknown.default for unknown in proposal.unknowns}
+    changed = {name: value for name, value in answers.items() if value != asked[name]}
+    return proposal.with_answers(changed) if changed else proposal
+
+
+def _table(proposed: tuple[Layer, ...], key: str) -> tuple[Layer, ...]:
+    plain = plain_layers(proposed)
+    rows = [(x["kind"], x["name"], json.dumps(x["options"])) for x in plain]
+    table = pd.DataFrame(rows, columns=["kind", "weights", "options"])
+    edited = st.data_editor(
+        table, key=f"{key}_layers_{digest_of(plain)[:8]}", hide_index=True, num_rows="dynamic",
+        column_config={
+            "kind": st.column_config.SelectboxColumn("kind", options=list(KINDS), required=True),
+            "weights": st.column_config.TextColumn("weights", help="Name in the file"),
+            "options": st.column_config.TextColumn("options", width="large", default="{}"),
+        },
+    )  # fmt: skip
+    st.caption("From top to bottom. Correct what is wrong; rows can be added and deleted.")
+    return layers_from_json(_as_json(edited))
+
+
+def _as_json(table: pd.DataFrame) -> str:
+    """The table as the JSON of a layer list; options that are no JSON are passed on to be refused."""
+    parts = [
+        f'{{"kind": {json.dumps(kind)}, "name": {json.dumps(name or "")}, "options": {options or "{}"}}}'
+        for kind, name, options in table.fillna("").itertuples(index=False)
+    ]
+    return f"[{', '.join(parts)}]"

@@ -1,0 +1,98 @@
+"""What only the user knows of a model from elsewhere: preprocessing, training records, recipe."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from disgorge_core.data.columns import column_names, column_of
+from disgorge_core.data.preprocessing import fixed_pixels
+from disgorge_core.errors import BadModel
+from disgorge_core.models.loading import chosen_preprocessing
+from disgorge_core.types import Dataset, Preprocessing, Recipe
+from pages.common import forms
+
+PICTURES = {
+    "raw": "Pixels / 255",
+    "stated": "Pixels / 255, then mean and deviation as stated",
+    "standard": "Mean 0, deviation 1 of the training records",
+}
+TABLES = {
+    "standard": "Mean 0, deviation 1 of the training records",
+    "raw": "Numbers as they are",
+}
+SEEN = {
+    "train": "All training records",
+    "column": "Those with some value in a column",
+    "list": "A list of ids",
+    "unknown": "I do not know",
+}
+UNKNOWN = (
+    "Without this nobody can retrain, train references or certify: it is unknown what must be left out. "
+    "Edits of the weights and the output guard still work."
+)
+
+
+def preprocessing(data: Dataset, key: str) -> Preprocessing:
+    """How raw records become the network's input; raises BadModel for numbers that do not fit."""
+    options = PICTURES if data.kind == "image" else TABLES
+    how = st.radio(
+        "Preprocessing", list(options), format_func=options.__getitem__, key=f"{key}_prep",
+        horizontal=True,
+    )  # fmt: skip
+    if how != "stated":
+        return chosen_preprocessing(data, how)[0]
+    channels = data.shape[-1]
+    left, right = st.columns(2)
+    mean = left.text_input("Mean of each channel", ", ".join(["0.5"] * channels), key=f"{key}_mean")
+    std = right.text_input("Deviation of each", ", ".join(["0.5"] * channels), key=f"{key}_std")
+    return fixed_pixels(channels, _numbers(mean, channels), _numbers(std, channels, positive=True))
+
+
+def _numbers(text: str, count: int, positive: bool = False) -> list[float]:
+    try:
+        values = [float(part) for part in text.replace(";", ",").split(",")]
+    except ValueError:
+        values = []
+    if len(values) != count or (positive and min(values) <= 0) or not np.isfinite(values).all():
+        raise BadModel(
+            f"{text[:40]!r} is not {count} {'positive ' if positive else ''}numbers.",
+            "Write one for each channel, with commas between them.",
+        )
+    return values
+
+
+def trained_on(data: Dataset, key: str) -> str | list[str] | None:
+    """Which records the model was trained on, as `open_model` takes it; None until it is said."""
+    how = st.radio(
+        "Trained on", list(SEEN), format_func=SEEN.__getitem__, key=f"{key}_seen",
+        horizontal=True, index=None,
+    )  # fmt: skip
+    if how is None:
+        return None
+    if how == "unknown":
+        st.caption(UNKNOWN)
+    if how == "column":
+        return _by_column(data, key)
+    if how == "list":
+        text = st.text_area("Ids, one a line", key=f"{key}_ids", height=120)
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    return str(how)
+
+
+def _by_column(data: Dataset, key: str) -> list[str]:
+    left, right = st.columns([1, 2])
+    column = left.selectbox("Column", column_names(data), key=f"{key}_seen_column")
+    values = column_of(data, column).values.astype("string").fillna("(missing)")
+    options = sorted(values.unique().tolist())
+    chosen = right.multiselect("Values", options, key=f"{key}_seen_{column}")
+    return [str(name) for name in data.ids[values.isin(chosen).to_numpy()]]
+
+
+def recipe(data: Dataset, key: str) -> Recipe | None:
+    """The recipe if the user knows it; retraining and references follow it."""
+    known = st.toggle("I know the recipe", key=f"{key}_recipe_known", help=UNKNOWN)
+    if not known:
+        return None
+    hide = () if data.kind == "image" else ("augment",)
+    return forms.instance(Recipe, f"{key}_recipe", hide=hide, columns=4)

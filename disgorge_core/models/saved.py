@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from disgorge_core import store
 from disgorge_core.errors import BadModel, NotApplicable
+from disgorge_core.models import own_code
 from disgorge_core.models.blueprint import layers_from_plain, network_of, plain_layers
 from disgorge_core.models.layers import for_width, state_as_it_came
 from disgorge_core.models.prediction import RULES
@@ -134,6 +135,8 @@ def _read(place: Path, about: dict[str, Any], module: nn.Module | None) -> Model
     with (place / "arrays.npz").open("rb") as file, np.load(file, allow_pickle=False) as found:
         arrays: dict[str, Array] = dict(found)
     layers = None if about["layers"] is None else layers_from_plain(about["layers"])
+    if module is None and layers is None:
+        module = own_code.network(str(about["architecture"]))
     return Model(
         **{name: about[name] for name in WORDS},
         members=_members(place, about["members"], arrays, layers, module),
@@ -197,7 +200,8 @@ def _network(
     if module is None:
         raise BadModel(
             "This model was wrapped from a network of your own code.",
-            "Open it from your script: load_model_folder(folder, module=...).",
+            "Start the app with `python -m disgorge_core open --model package.module:function`, or "
+            "open it from your script: load_model_folder(folder, module=...).",
         )
     network = copy.deepcopy(module)
     try:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from disgorge_core.cases import Case
+from disgorge_core.errors import DisgorgeError
 from disgorge_core.figures.loss_curve import loss_curve
 from disgorge_core.jobs import Run
 from disgorge_core.words import duration
 from pages.common import charts
-from pages.common.messages import link
+from pages.common.messages import as_written, link, problem
 from pages.common.services import cases, lanes
 
 LIVE = ("queued", "running")
@@ -71,13 +72,11 @@ def status_line(run: Run) -> str:
         ahead = f", {run.position - 1} ahead of it" if run.position > 1 else ""
         return f"Waiting for the worker{ahead}"
     left = f" · about {duration(run.eta_s)} left" if run.eta_s else ""
-    return f"{run.message or 'Working'}{left}"
+    return f"{as_written(run.message or 'Working')}{left}"
 
 
 def _ended(run: Run, key: str) -> None:
-    st.error(
-        f"**{run.problem or 'The run did not finish.'}**  \n{run.remedy}", icon=":material/error:"
-    )
+    problem(DisgorgeError(run.problem or "The run did not finish.", run.remedy))
     if run.detail:
         with st.expander("For engineers", key=f"{key}_detail"):
             st.code(run.detail, language=None)

@@ -8,6 +8,7 @@ from disgorge_core.data.columns import column_names, column_of
 from disgorge_core.figures.bars import bars, histogram, top_counts
 from disgorge_core.types import Dataset
 from pages.common import charts
+from pages.common.messages import as_written
 from pages.common.panels import PANELS, View
 
 MOST = 20
@@ -41,7 +42,7 @@ def _second(data: Dataset) -> str:
 
 def _chart(data: Dataset, column: str, key: str) -> None:
     found = column_of(data, column)
-    st.markdown(f"**{column}**")
+    st.markdown(f"**{as_written(column)}**")
     if found.kind == "number" and found.values.nunique() > MOST:
         figure = histogram(found.values.to_numpy(), name=column, template=charts.template())
         charts.chart(figure, key, f"Each bar is how many records have a {column} in that range.")

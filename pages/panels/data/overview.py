@@ -9,6 +9,7 @@ import streamlit as st
 from disgorge_core.data.duplicates import exact_duplicates
 from disgorge_core.types import SPLITS, Dataset
 from pages.common import tables
+from pages.common.messages import as_written
 from pages.common.panels import PANELS, View
 
 ROLES = {
@@ -76,4 +77,4 @@ def _roles(data: Dataset) -> dict[str, str]:
 def _notes(data: Dataset) -> None:
     if data.notes:
         with st.container(border=True, key="data_notes"):
-            st.markdown("**Notes**\n" + "\n".join(f"- {note}" for note in data.notes))
+            st.markdown("**Notes**\n" + "\n".join(f"- {as_written(note)}" for note in data.notes))

@@ -96,7 +96,7 @@ def _role(part: str, options: list[str], guess: Guess, key: str) -> str:
     )
     reason = next((r for r in guess.reasons if found and f"as the {part}" in r), "")
     if reason and chosen == found:
-        st.caption(reason)
+        st.caption(messages.as_written(reason))
     return "" if chosen == NONE else chosen
 
 
@@ -110,7 +110,7 @@ def _offer(name: str, data: Dataset) -> None:
     with st.container(border=True, key="upload_summary"):
         st.markdown(_summary(data))
         for note in data.notes:
-            st.caption(note)
+            st.caption(messages.as_written(note))
         if st.button("Create case", key="upload_create", type="primary", disabled=not name.strip()):
             case = cases().create(name.strip(), data)
             state.go("case/data", case=case.id)

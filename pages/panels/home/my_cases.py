@@ -10,6 +10,7 @@ from disgorge_core.cases import Case
 from disgorge_core.errors import StoreError
 from disgorge_core.store import Workspace
 from pages.common import messages, state
+from pages.common.messages import as_written
 from pages.common.panels import PANELS, View
 from pages.common.services import cases, home
 
@@ -44,8 +45,8 @@ class MyCases:
 def _row(case: Case) -> None:
     with st.container(border=True, key=f"case_{case.id}"):
         name, data, models, last, actions = st.columns(WIDTHS, vertical_alignment="center")
-        name.markdown(f"**{case.name}**")
-        data.markdown(f":gray[{cases().dataset_card(case.dataset)['name']}]")
+        name.markdown(f"**{as_written(case.name)}**")
+        data.markdown(f":gray[{as_written(cases().dataset_card(case.dataset)['name'])}]")
         count = len(case.models)
         models.markdown(f":gray[{count} model{'' if count == 1 else 's'}]")
         last.markdown(f":gray[{_last_run(case)}]")
@@ -70,8 +71,8 @@ def _last_run(case: Case) -> str:
 @st.dialog("Delete this case?")
 def _delete(case: Case) -> None:
     st.markdown(
-        f"**{case.name}**: its forget sets, runs and cached results go, and its models and dataset "
-        "unless another case uses them. This cannot be undone."
+        f"**{as_written(case.name)}**: its forget sets, runs and cached results go, and its models "
+        "and dataset unless another case uses them. This cannot be undone."
     )
     st.button(
         "Delete for good", key="delete_yes", type="primary", icon=":material/delete:",
@@ -99,7 +100,9 @@ def _show_purged() -> None:
     purged = state.ui().draft.get(PURGED)
     if purged:
         name, files = purged
-        with st.expander(f"{name} is gone: {len(files):,} files deleted", key="purged_list"):
+        with st.expander(
+            f"{as_written(name)} is gone: {len(files):,} files deleted", key="purged_list"
+        ):
             st.code("\n".join(files), language=None)
             st.caption("Copies that you downloaded or made elsewhere are not on this list.")
 

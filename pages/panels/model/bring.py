@@ -94,7 +94,7 @@ def _offer(view: View, model: Model, notes: tuple[str, ...], key: str, ready: bo
     with st.container(border=True, key="bring_check"):
         st.subheader("Does it fit?", anchor=False)
         for note in notes:
-            st.caption(note)
+            st.caption(messages.as_written(note))
         if view.data.task == "classification":
             model = _in_order(model, view.data, key)
         _quality(model, view.data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.common import state
+from pages.common.messages import as_written
 from pages.common.panels import View
 from pages.panels.model.cards import card, names
 
@@ -37,9 +38,9 @@ def badges(digest: str) -> str:
     known = {"known": "green", "stated": "orange"}.get(lineage["trained_on"], "red")
     removed = len(lineage["excluded"])
     found = [
-        f":gray-badge[{lineage['origin']}]",
-        f":gray-badge[{about['regime']}]",
-        f":{known}-badge[training records {lineage['trained_on']}]",
+        f":gray-badge[{as_written(lineage['origin'])}]",
+        f":gray-badge[{as_written(about['regime'])}]",
+        f":{known}-badge[training records {as_written(lineage['trained_on'])}]",
     ]
     if removed:
         found.append(f":violet-badge[{removed} removal{'s' if removed > 1 else ''} so far]")

@@ -16,6 +16,7 @@ from disgorge_core.models.loading import layers_from_json
 from disgorge_core.models.proposal import Proposal, propose
 from disgorge_core.models.weights import Weights
 from disgorge_core.types import Dataset, Layer, Preprocessing, digest_of
+from pages.common.messages import as_written
 
 
 def layers(found: Weights, data: Dataset, prepared: Preprocessing, key: str) -> tuple[Layer, ...]:
@@ -29,7 +30,7 @@ def layers(found: Weights, data: Dataset, prepared: Preprocessing, key: str) -> 
     proposal = propose(shapes, shape, outputs_of(data), ordered=found.ordered)
     proposal = _answered(proposal, key)
     for note in proposal.notes:
-        st.caption(note)
+        st.caption(as_written(note))
     return _table(proposal.layers, key)
 
 

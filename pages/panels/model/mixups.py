@@ -11,6 +11,7 @@ from disgorge_core import metrics
 from disgorge_core.figures.confusion import commonest, confusion_matrix
 from disgorge_core.types import Array
 from pages.common import charts, gallery, hand, state, tables
+from pages.common.messages import as_written
 from pages.common.panels import PANELS, Need, View
 from pages.panels.model.cards import answers, mistakes
 from pages.panels.model.overview import need_model
@@ -55,7 +56,9 @@ def _list(found: list[tuple[str, str, int]]) -> None:
     """What is shown while no square is chosen."""
     st.markdown("**Most common mix-ups**" if found else "**No mix-ups on these records**")
     for true, predicted, count in found:
-        st.markdown(f"{true} :gray[answered as] {predicted} :gray[({count:,})]")
+        st.markdown(
+            f"{as_written(true)} :gray[answered as] {as_written(predicted)} :gray[({count:,})]"
+        )
 
 
 def _cell(view: View, logits: Array, rows: Array, points: list[dict[str, Any]]) -> None:
@@ -63,7 +66,8 @@ def _cell(view: View, logits: Array, rows: Array, points: list[dict[str, Any]]) 
     true, predicted = int(points[0]["y"]), int(points[0]["x"])
     found = rows[mistakes(np.asarray(logits[rows]), data.y[rows], true, predicted)]
     st.markdown(
-        f"**{data.classes[true]}** answered as **{data.classes[predicted]}**: {len(found):,} records"
+        f"**{as_written(data.classes[true])}** answered as "
+        f"**{as_written(data.classes[predicted])}**: {len(found):,} records"
     )
     if not len(found):
         return

@@ -58,7 +58,7 @@ def _facts(view: View, about: dict[str, Any]) -> dict[str, str]:
         + (f" in {counted.networks} networks" if counted.networks > 1 else ""),
         "Trained on": "unknown"
         if seen is None
-        else f"{len(seen):,} records ({lineage['trained_on']})",
+        else f"{len(seen):,} records ({html.escape(lineage['trained_on'])})",
         "Preprocessing": "fitted to its training records"
         if about["members"][0]["fitted"]
         else "stated in advance",

@@ -155,6 +155,30 @@ def test_a_map_of_two_models(desk, removed):
         canonical({"task": "embed", "models": models, "projection": "umap"}, INTERACTIVE)
 
 
+def test_attributions_of_two_models_add_up_to_their_own_answers(desk, removed):
+    _, found = removed
+    models, row = [found.values["before"], found.values["after"]], 3
+    view = "integrated_gradients"
+    maps = do(desk, "attribute", models=models, view=view, rows=[row], target=[4]).arrays
+    for number, digest in enumerate(models):
+        model = desk.model(digest)
+        # the mean record is 0 in the input of a network, where a linear model answers its bias
+        z = logits(model, desk.data.x[[row]])[0].astype(float)
+        base = model.network.head.bias.detach().numpy().astype(float)
+        total = _log_odds(z, 4) - _log_odds(base, 4)
+        assert maps[f"map_{number}"].sum() == pytest.approx(total, abs=0.05)
+    own = do(desk, "attribute", models=models[:1], view=view, rows=[row, 5]).arrays
+    z = logits(desk.model(models[0]), desk.data.x[[row, 5]])
+    assert own["target"].tolist() == z.argmax(1).tolist() and own["map_0"].shape == (2, 8, 8)
+    for wrong in ([4, 4], [10], [-1]):
+        with pytest.raises(BadParam, match="do not fit"):
+            do(desk, "attribute", models=models, view=view, rows=[row], target=wrong)
+
+
+def _log_odds(z: np.ndarray, k: int) -> float:
+    return float(z[k] - np.log(np.exp(np.delete(z, k)).sum()))
+
+
 def test_what_made_a_prediction_is_a_column_of_the_scores(desk):
     digest, row = desk.case.models[0], int(desk.data.rows("test")[3])
     found = do(desk, "one_query", model=digest, row=row)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from disgorge_core.errors import BadModel
-from disgorge_core.models.layers import KINDS, WITH_WEIGHTS, build, module_names
+from disgorge_core.models.layers import KINDS, build, module_names
 from disgorge_core.types import Layer
 
 MOST_LAYERS = 1000
@@ -18,7 +18,6 @@ LARGEST = {
     "stride": 64,
     "padding": 64,
 }  # a padding of a million would fill the memory
-WITHOUT_NAME = ("", None)
 
 
 def plain_layers(layers: Sequence[Layer]) -> list[dict[str, Any]]:
@@ -105,8 +104,3 @@ def own_names(layers: Sequence[Layer], state: Mapping[str, Tensor]) -> dict[str,
         prefix, _, leaf = key.rpartition(".")
         named[f"{modules.get(prefix, prefix.replace('.', '__'))}.{leaf}"] = value
     return named
-
-
-def with_weights(layers: Sequence[Layer]) -> tuple[int, ...]:
-    """Positions of the layers that have weights."""
-    return tuple(i for i, layer in enumerate(layers) if layer.kind in WITH_WEIGHTS)

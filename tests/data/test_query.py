@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import string
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -178,20 +179,18 @@ def test_values_may_stand_on_the_left() -> None:
 
 def test_true_stands_for_its_word_in_a_column_of_text() -> None:
     meta = pd.DataFrame({"flag": pd.Categorical(["True", "False"] * 6)})
-    data = Dataset(**{**vars(DATA), "meta": meta})
+    data = replace(DATA, meta=meta)
     assert np.array_equal(select(data, "flag == True"), select(data, "flag == 'True'"))
     assert select(data, "flag == True").sum() == 6
 
 
 def test_own_columns_come_before_the_virtual_ones() -> None:
-    data = Dataset(**{**vars(DATA), "meta": pd.DataFrame({"id": np.arange(12)})})
+    data = replace(DATA, meta=pd.DataFrame({"id": np.arange(12)}))
     assert select(data, "id == 3").tolist() == [i == 3 for i in range(12)]
 
 
 def test_labels_of_a_regression_are_numbers() -> None:
-    data = Dataset(
-        **{**vars(DATA), "task": "regression", "y": np.linspace(0, 1, 12), "classes": ()}
-    )
+    data = replace(DATA, task="regression", y=np.linspace(0, 1, 12), classes=())
     assert select(data, "label > 0.5").sum() == 6
 
 
@@ -340,6 +339,6 @@ def test_it_does_not_recurse_deep_on_a_deep_stack() -> None:
 
 def test_every_printable_name_can_be_written() -> None:
     name = string.printable.split("`")[0].replace("\n", "").replace("\r", "")
-    data = Dataset(**{**vars(DATA), "meta": pd.DataFrame({name: np.arange(12)})})
+    data = replace(DATA, meta=pd.DataFrame({name: np.arange(12)}))
     assert select(data, f"col({name!r}) == 3").sum() == 1
     assert select(data, f"`{name}` == 3").sum() == 1

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import pickle
 import pickletools
+import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,10 @@ INSIDE = (
     "weights",
     "params",
 )
+BROKEN_ZIP = (
+    zipfile.BadZipFile, StopIteration, OSError, EOFError, NotImplementedError,
+    ValueError, RuntimeError, KeyError, IndexError, struct.error, zlib.error,
+)  # fmt: skip
 REMEDY = f"Write it with {STATE_DICT}."
 
 
@@ -79,22 +85,21 @@ class StateDict:
 
 
 def _check_zip(path: Path) -> None:
-    if not zipfile.is_zipfile(path):
-        with path.open("rb") as file:
-            raise _no_zip(file.read(2))
+    with path.open("rb") as file:
+        head = file.read(2)
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             _check_members(members, path.stat().st_size)
             name = next(m.filename for m in members if m.filename.endswith("data.pkl"))
             _check_pickle(archive.read(name))
-    except (zipfile.BadZipFile, StopIteration, OSError, EOFError, NotImplementedError):
-        raise BadModel("The file is a zip but no state dict.", REMEDY) from None
+    except BROKEN_ZIP:
+        raise _no_state_dict(head) from None
 
 
-def _no_zip(head: bytes) -> BadModel:
+def _no_state_dict(head: bytes) -> BadModel:
     if head == b"PK":
-        return BadModel("The file is damaged or cut short.", REMEDY)
+        return BadModel("The file is a zip but no state dict, or it was cut short.", REMEDY)
     if head[:1] == b"\x80":
         return BadModel("The file is a pickle, which could run code, so it was not opened.", REMEDY)
     return BadModel("The file is no PyTorch state dict.", REMEDY)

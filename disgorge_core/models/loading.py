@@ -1,0 +1,222 @@
+"""A model from a file or folder, fitted to a dataset: nothing of the file is ever run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+
+from disgorge_core.data import preprocessing as pre
+from disgorge_core.errors import BadModel
+from disgorge_core.models.blueprint import layers_from_plain, network_of, own_names
+from disgorge_core.models.fit_check import apply_class_order, check_fit, outputs_of
+from disgorge_core.models.proposal import Proposal, propose
+from disgorge_core.models.weights import LARGEST, STATE_DICT, Weights, check_size
+from disgorge_core.params import make
+from disgorge_core.registry import ARCHITECTURES, MODEL_FORMATS
+from disgorge_core.types import (
+    Column,
+    Dataset,
+    Layer,
+    Lineage,
+    Member,
+    Model,
+    Preprocessing,
+    Recipe,
+)
+
+Architecture = str | Sequence[Layer] | Proposal | Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model, the proposal that its layers came from (None if they were given), and what to know."""
+
+    model: Model
+    proposal: Proposal | None
+    notes: tuple[str, ...]
+
+
+class Stated(TypedDict, total=False):
+    """What the user says about a file of weights.
+
+    architecture: answers to a proposal, a proposal, layers, or a registry name with `settings`; left
+        out, the file's own list, else one proposed from the weights.
+    classes: the model's classes in the order of its outputs, if not the dataset's.
+    preprocessing: "raw" (pixels / 255, numbers as they are), "standard" (mean 0, deviation 1 of the
+        training records), or one given; left out, raw for pictures and standard for tables.
+    trained_on: "unknown", "train" (the training split), or ids.
+    limit: the largest file, in bytes.
+    """
+
+    architecture: Architecture
+    settings: Mapping[str, Any]
+    classes: Sequence[str] | None
+    preprocessing: Preprocessing | str | None
+    recipe: Recipe | None
+    trained_on: str | Sequence[str]
+    name: str
+    limit: int
+
+
+def load_model(path: Path | str, dataset: Dataset, **stated: Unpack[Stated]) -> Model:
+    """A model from a file or our folder, as `Stated` describes; raises BadModel in words."""
+    return open_model(path, dataset, **stated).model
+
+
+def open_model(path: Path | str, dataset: Dataset, **stated: Unpack[Stated]) -> Loaded:
+    """A model with the questions that its file leaves open; raises BadModel in words."""
+    found = read_model(path, stated.get("limit", LARGEST))
+    if isinstance(found, Model):
+        check_fit(found, dataset)
+        return Loaded(found, None, ())
+    p, about_p = chosen_preprocessing(dataset, stated.get("preprocessing"))
+    layers, proposal = _layers(found, dataset, p, stated)
+    network = network_of(layers, own_names(layers, found.state))
+    model = _model(Member(network, p), layers, dataset, stated)
+    check_fit(model, dataset)
+    classes = stated.get("classes")
+    if classes is not None:
+        model = apply_class_order(model, _order(classes, dataset))
+    notes = (*found.notes, *(proposal.notes if proposal else ()), *about_p)
+    return Loaded(model, proposal, notes)
+
+
+def _model(member: Member, layers: tuple[Layer, ...], data: Dataset, stated: Stated) -> Model:
+    architecture, trained_on = stated.get("architecture"), stated.get("trained_on", "unknown")
+    registered = isinstance(architecture, str)
+    return Model(
+        name=stated.get("name") or "uploaded model",
+        members=(member,),
+        classes=data.classes,
+        task=data.task,
+        lineage=stated_lineage("uploaded", trained_on),
+        layers=layers,
+        recipe=stated.get("recipe"),
+        architecture=architecture if isinstance(architecture, str) else "",
+        architecture_settings=dict(stated.get("settings", {})) if registered else {},
+        seen=seen_ids(data, trained_on),
+    )
+
+
+def read_model(path: Path | str, limit: int = LARGEST) -> Weights | Model:
+    """What a file or folder holds, before it meets a dataset; raises BadModel."""
+    path = Path(path)
+    if not path.exists():
+        raise BadModel("There is no such file.", "Choose a file that exists.")
+    if path.is_file():
+        check_size(path.stat().st_size, limit)
+    for kind in MODEL_FORMATS.values():
+        if kind().sniff(path):
+            return _beside(path, kind().read(path))
+    known = ", ".join(kind.title for kind in MODEL_FORMATS.values())
+    raise BadModel(
+        f"The {'folder' if path.is_dir() else 'file'} is no model of a known kind: {known}.",
+        f"Write it with {STATE_DICT}.",
+    )
+
+
+def _beside(path: Path, found: Weights | Model) -> Weights | Model:
+    """Weights with the layer list that lies beside them: model.pt with model.layers.json."""
+    beside = path.with_suffix(".layers.json")
+    if isinstance(found, Model) or not beside.is_file():
+        return found
+    return replace(found, layers=layers_from_json(beside.read_bytes()))
+
+
+def layers_from_json(content: bytes | str) -> tuple[Layer, ...]:
+    """A layer list from JSON; raises BadModel."""
+    try:
+        return layers_from_plain(json.loads(content))
+    except (ValueError, RecursionError):
+        raise BadModel("The layer list is not JSON.", "Correct it.") from None
+
+
+def _layers(
+    found: Weights, data: Dataset, p: Preprocessing, stated: Stated
+) -> tuple[tuple[Layer, ...], Proposal | None]:
+    shape, outputs = pre.input_shape(p, data.shape), outputs_of(data)
+    architecture = stated.get("architecture")
+    if isinstance(architecture, Proposal):
+        return architecture.layers, architecture
+    if isinstance(architecture, str):
+        item = make(ARCHITECTURES[architecture], stated.get("settings", {}))
+        return item.layers(shape, outputs), None
+    if architecture is None and found.layers is not None:
+        return found.layers, None
+    if architecture is None or isinstance(architecture, Mapping):
+        shapes = {key: tuple(value.shape) for key, value in found.state.items()}
+        proposal = propose(shapes, shape, outputs, ordered=found.ordered)
+        proposal = proposal.with_answers(architecture) if architecture else proposal
+        return proposal.layers, proposal
+    return tuple(architecture), None
+
+
+def _order(classes: Sequence[str], data: Dataset) -> list[int]:
+    """For each class of the dataset, the model's output that stands for it."""
+    names = [str(name) for name in classes]
+    if sorted(names) != sorted(data.classes):
+        odd = sorted(set(names) ^ set(data.classes))[:3] or ["one class twice"]
+        raise BadModel(
+            f"The model's classes are not the dataset's: {', '.join(n[:30] for n in odd)!r} differ.",
+            f"Name these in the order of the outputs: {', '.join(data.classes)[:120]}.",
+        )
+    return [names.index(name) for name in data.classes]
+
+
+# --- what the user states -----------------------------------------------------------------------
+
+
+def chosen_preprocessing(
+    data: Dataset, stated: Preprocessing | str | None
+) -> tuple[Preprocessing, tuple[str, ...]]:
+    """The stated preprocessing, or the usual one with a note that it was assumed; raises BadModel."""
+    if isinstance(stated, Preprocessing):
+        return stated, ()
+    if stated not in (None, "raw", "standard"):
+        raise BadModel(f"There is no preprocessing {stated!r}.", "Choose raw or standard.")
+    how = stated or ("raw" if data.kind == "image" else "standard")
+    notes = (f"The preprocessing was not stated; {how!r} was assumed.",) if stated is None else ()
+    if how == "standard":
+        return pre.fit(data, data.rows("train")), notes
+    if data.kind == "image":
+        return pre.fixed_pixels(data.shape[-1]), notes
+    return _raw_table(data), notes
+
+
+def _raw_table(data: Dataset) -> Preprocessing:
+    """Numbers as they are, categories one-hot; the known categories are those of training records."""
+    fitted = pre.fit(data, data.rows("train"))
+    width = sum(column.width for column in fitted.columns)
+    named: tuple[Column, ...] = fitted.columns
+    numbers_only = all(column.values is None for column in named)
+    return Preprocessing("table", np.zeros(width), np.ones(width), named, fitted=not numbers_only)
+
+
+def stated_lineage(origin: str, trained_on: str | Sequence[str]) -> Lineage:
+    """Lineage of a model from elsewhere."""
+    return Lineage(origin, "unknown" if trained_on == "unknown" else "stated")
+
+
+def seen_ids(data: Dataset, trained_on: str | Sequence[str]) -> tuple[str, ...] | None:
+    """The ids that the user says the model was trained on, None if unknown; raises BadModel."""
+    if isinstance(trained_on, str):
+        if trained_on not in ("unknown", "train"):
+            raise BadModel(
+                f"{trained_on[:40]!r} names no records.", "Say unknown, train, or give ids."
+            )
+        rows = data.rows("train")
+        return None if trained_on == "unknown" else tuple(sorted(map(str, data.ids[rows])))
+    ids = tuple(sorted({str(name) for name in trained_on}))
+    unknown = [name for name in ids if name not in data.row_of]
+    if unknown or not ids:
+        raise BadModel(
+            f"{len(unknown):,} of the {len(ids):,} ids are not in the dataset"
+            f"{f', such as {unknown[0][:40]!r}' if unknown else ''}.",
+            "Give ids of this dataset.",
+        )
+    return ids

@@ -49,10 +49,17 @@ def _numbers(counts: Array, shares: Array, p: Palette) -> list[dict[str, Any]]:
         {
             "x": int(j), "y": int(i), "text": f"{counts[i, j]:,}", "showarrow": False,
             "captureevents": False,
-            "font": {"color": p.ground if shares[i, j] > 0.45 else p.text, "size": 12},
+            "font": {"color": _ink(float(shares[i, j]), p), "size": 12},
         }
         for i, j in zip(*np.nonzero(counts), strict=True)
     ]  # fmt: skip
+
+
+def _ink(share: float, p: Palette) -> str:
+    """Black or white, whichever can be read on the square of this share."""
+    colour = p.sequential[round(share * (len(p.sequential) - 1))]
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#11181c" if 0.3 * red + 0.59 * green + 0.11 * blue > 125 else "#ffffff"
 
 
 def commonest(counts: Array, classes: Sequence[str], most: int = 6) -> list[tuple[str, str, int]]:

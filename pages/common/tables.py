@@ -17,7 +17,7 @@ SELECT_LIMIT = 2_000  # rows of a table in which rows can be chosen
 
 
 def frame(data: Dataset, rows: Array, extra: pd.DataFrame | None = None) -> pd.DataFrame:
-    """One row a record: id, picture, `extra` columns, split, metadata, then a table's own columns."""
+    """One row a record: id, picture, `extra` columns, label, split, metadata, a table's columns."""
     parts = [pd.DataFrame({"id": data.ids[rows].astype(str)})]
     if data.kind == "image" and len(rows) <= gallery.TABLE_LIMIT:
         parts.append(pd.DataFrame({"picture": gallery.pictures(data, rows)}))
@@ -26,7 +26,8 @@ def frame(data: Dataset, rows: Array, extra: pd.DataFrame | None = None) -> pd.D
     labels = column_of(data, "label").values
     parts.append(pd.DataFrame({"label": labels.iloc[rows].to_numpy()}))
     parts.append(pd.DataFrame({"split": np.array(SPLITS, dtype=object)[data.split[rows]]}))
-    parts.append(data.meta.iloc[rows].reset_index(drop=True))
+    meta = data.meta.drop(columns=[data.roles.label, data.roles.id], errors="ignore")
+    parts.append(meta.iloc[rows].reset_index(drop=True))
     if isinstance(data.x, pd.DataFrame):
         own = data.take(rows).reset_index(drop=True)
         parts.append(own[[c for c in own if c not in data.meta.columns]])

@@ -7,10 +7,13 @@ import math
 import pandas as pd
 import plotly.graph_objects as go
 
+from disgorge_core.figures.labels import Box, placed
 from disgorge_core.figures.theme import Palette, dressed, palette
 from disgorge_core.types import Tier
 
 CHEAPEST = 0.001  # of a full retrain: the left edge, where everything without training stands
+LEFT = -3.15  # of the axis, a power of ten
+PLOT, MARK = Box(0, 0, 920, 320), 8.0  # pixels: the plot on an ordinary screen, half a mark
 TICKS = (0.001, 0.01, 0.1, 1.0, 10.0)
 NAMES = ("none", "1 %", "10 %", "100 %", "1000 %")
 
@@ -28,14 +31,14 @@ def cost_closeness(table: pd.DataFrame, *, chosen: str = "", template: str = "li
         own = table[table["tier"] == tier.value]
         if len(own):
             figure.add_trace(_marks(own, tier, chosen, p))
-    _names(figure, table, p)
     right = math.log10(max(1.0, float(table["cost"].max()))) + 0.2
     figure.update_xaxes(
-        type="log", range=[-3.15, right], tickvals=TICKS, ticktext=NAMES,
+        type="log", range=[LEFT, right], tickvals=TICKS, ticktext=NAMES,
         title="cost, as a share of a full retrain",
     )  # fmt: skip
-    top = float(table[["after_high", "before_high", "floor_high"]].to_numpy().max())
-    figure.update_yaxes(range=[0, 1.12 * top], title="distance to the references", tickformat=".2g")
+    top = 1.15 * float(table[["after_high", "before_high", "floor_high"]].to_numpy().max())
+    _names(figure, table, right, top, p)
+    figure.update_yaxes(range=[0, top], title="distance to the references", tickformat=".2g")
     return dressed(figure, template, height=420)
 
 
@@ -78,21 +81,24 @@ def _marks(own: pd.DataFrame, tier: Tier, chosen: str, p: Palette) -> go.Scatter
     )  # fmt: skip
 
 
-def _names(figure: go.Figure, table: pd.DataFrame, p: Palette) -> None:
-    """Each method's name once, at the ends of its first mark's line, above and below in turns."""
-    first = table.drop_duplicates("method").sort_values("cost")
-    for place, row in enumerate(first.to_dict("records")):
-        above = place % 2 == 0
-        figure.add_annotation(
-            x=math.log10(max(row["cost"], CHEAPEST)), y=row["after_high" if above else "after_low"],
-            text=row["method"], xanchor=_side(row["cost"]), yanchor="bottom" if above else "top",
-            yshift=6 if above else -6, showarrow=False, bgcolor=p.ground, opacity=0.9, borderpad=1,
-            font={"color": p.text, "size": 12},
-        )  # fmt: skip
-
-
-def _side(cost: float) -> str:
-    """Names at the edges grow inwards."""
-    if cost <= 3 * CHEAPEST:
-        return "left"
-    return "right" if cost >= 0.3 else "center"
+def _names(figure: go.Figure, table: pd.DataFrame, right: float, top: float, p: Palette) -> None:
+    """Each method's name once, near its first mark; where there is no room the hover names it."""
+    rows = table.drop_duplicates("method").sort_values("cost").to_dict("records")
+    x = [math.log10(max(row["cost"], CHEAPEST)) for row in rows]
+    across = [(value - LEFT) / (right - LEFT) * PLOT.right for value in x]
+    ends = [
+        (row["after_low"] / top * PLOT.high, row["after_high"] / top * PLOT.high) for row in rows
+    ]
+    marks = [
+        Box(place - MARK, min(low, high - MARK), place + MARK, max(high, low + MARK))
+        for place, (low, high) in zip(across, ends, strict=True)
+    ]
+    boxes = placed(marks, [row["method"] for row in rows], PLOT)
+    for row, value, place, box in zip(rows, x, across, boxes, strict=True):
+        if box is not None:
+            figure.add_annotation(
+                x=value, y=row["after"], text=row["method"], showarrow=False,
+                xshift=(box.left + box.right) / 2 - place,
+                yshift=(box.low + box.high) / 2 - row["after"] / top * PLOT.high,
+                bgcolor=p.ground, opacity=0.9, borderpad=0, font={"color": p.text, "size": 12},
+            )  # fmt: skip

@@ -99,9 +99,7 @@ def _cause(run: Run) -> None:
 def _actions(view: View, run: Run, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"actions_{key}"):
         if run.state == "done" and run.request["task"] == "disgorge":
-            messages.link(
-                "compare/before_after", "Before & after", ":material/compare:", run=run.id
-            )
+            _compare(run, key)
         if run.state == "done" and run.request["task"] == "train":
             messages.link(
                 "case/model", "Look at the model", ":material/network_node:",

@@ -55,7 +55,7 @@ class History:
         rows = [ids.index(shown.id)] if shown else []
         table = pd.DataFrame([_row(view, run) for run in runs])
         st.dataframe(
-            table, key=KEY, hide_index=True, on_select=lambda: _open(ids),
+            table, key=KEY, hide_index=True, placeholder="", on_select=lambda: _open(ids),
             height="content" if len(runs) <= MOST_ROWS else TALLEST, selection_mode="single-row",
             selection_default={"selection": {"rows": rows}}, column_config=_columns(view),
         )  # fmt: skip

@@ -39,6 +39,7 @@ def confusion_matrix(
         figure.update_layout(annotations=_numbers(counts, shares, p))
     ticks = {"tickvals": list(range(size)), "ticktext": list(classes), "showgrid": False}
     figure.update_xaxes(**ticks, range=[-0.5, size - 0.5], title="predicted", zeroline=False)
+    figure.update_xaxes(tickangle=-40 if max(map(len, classes)) > 3 else 0)
     figure.update_yaxes(**ticks, range=[size - 0.5, -0.5], title="true", zeroline=False)
     return dressed(figure, template, height=SIDE)
 

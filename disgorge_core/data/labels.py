@@ -11,7 +11,8 @@ from disgorge_core.errors import BadData
 from disgorge_core.types import Array
 
 MOST_CLASSES = 1000
-MANY_VALUES = 20  # more distinct values with a fraction are a regression
+MANY_VALUES = 20  # a number of more distinct values can be a regression
+RARE = 5  # rows for each value, on average
 TASKS = ("classification", "regression")
 
 
@@ -35,11 +36,12 @@ def targets(values: pd.Series, task: str | None = None) -> Targets:
 
 
 def guess_task(values: pd.Series) -> str:
-    """Regression for numbers with a fraction and many distinct values, else classification."""
-    if not pd.api.types.is_float_dtype(values):
+    """Regression for numbers of many values, if they have fractions or most values are rare."""
+    distinct = values.nunique()
+    if not pd.api.types.is_numeric_dtype(values) or distinct <= MANY_VALUES:
         return "classification"
-    whole = bool((values % 1 == 0).all())
-    return "classification" if whole or values.nunique() <= MANY_VALUES else "regression"
+    fractions = bool((values % 1 != 0).any())
+    return "regression" if fractions or len(values) < RARE * distinct else "classification"
 
 
 def _refuse_missing(values: pd.Series) -> None:

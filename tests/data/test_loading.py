@@ -130,14 +130,17 @@ def test_number_labels_are_sorted_as_numbers() -> None:
     assert dataset_of(flags, "d").classes == ("False", "True")
 
 
-def test_fractions_with_many_values_are_a_regression() -> None:
+def test_numbers_with_many_values_are_a_regression() -> None:
     frame = pd.DataFrame({"a": np.arange(60), "label": RNG.normal(size=60)})
     data = dataset_of(frame, "d")
     assert (data.task, data.classes) == ("regression", ())
     assert np.array_equal(data.y, frame["label"])
-    whole = frame.assign(label=np.arange(60))
-    assert dataset_of(whole, "d").task == "classification"
-    assert dataset_of(whole, "d", task="regression").y.dtype == np.float64
+    rare = frame.assign(label=np.arange(60))
+    assert dataset_of(rare, "d").task == "regression"
+    assert len(dataset_of(rare, "d", task="classification").classes) == 60
+    common = pd.DataFrame({"a": np.arange(300), "label": np.arange(300) % 50})
+    assert dataset_of(common, "d").task == "classification"
+    assert dataset_of(common, "d", task="regression").y.dtype == np.float64
 
 
 def test_without_an_id_records_are_known_by_their_row() -> None:
@@ -302,7 +305,9 @@ def test_bad_parts_are_refused_in_words(
 
 def test_too_many_classes_point_to_regression() -> None:
     frame = pd.DataFrame({"a": RNG.normal(size=1500), "label": np.arange(1500)})
-    assert "or the task regression" in refused(dataset_of, frame, "d")
+    says = refused(dataset_of, frame, "d", None, "classification")
+    assert "1,500 distinct values" in says
+    assert "or the task regression" in says
 
 
 def test_ids_that_break_lines_are_refused() -> None:

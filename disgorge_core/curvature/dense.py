@@ -53,7 +53,7 @@ class Dense:
     def whiten(self, seen: Capture, slope: Tensor) -> Tensor:
         """Features (n, d) of per-sample gradients whose inner products are gᵀ (H + damping)⁻¹ g'."""
         each = flat_gradients(self.sites, seen, slope)
-        return torch.linalg.solve_triangular(self.factor, each.T, upper=False).T
+        return torch.linalg.solve_triangular(self.factor, each.T, upper=False).T.to(slope.dtype)
 
     def _flat(self, vector: Mapping[str, Tensor]) -> Tensor:
         return torch.cat([site.matrix(vector).flatten().double() for site in self.sites])
@@ -120,8 +120,7 @@ def _of_linear(one: Single, seen: Capture, columns: Tensor) -> Tensor:
     """Σ_i S_i ⊗ a_i a_iᵀ for the layer that ends the network, S_i being the Hessian in its outputs."""
     site = one.sites[0]
     slopes = torch.stack([seen.gradients(column)[site.name] for column in columns]).double()
-    _, right = site.positions(seen.inputs[site.name], slopes[0])
-    a = right[:, 0].double()
+    a = site.taken(seen.inputs[site.name])[:, 0].double()
     hessian = torch.einsum("kno,knp->nop", slopes, slopes)
     outputs, inputs = slopes.shape[2], a.shape[1]
     whole = a.new_zeros(outputs, inputs, outputs, inputs)

@@ -10,18 +10,17 @@ each layer's mean eigenvalue, a fixed rule that needs no tuning.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from disgorge_core.curvature.factors import Batches, bases, moments
 from disgorge_core.curvature.records import Single
-from disgorge_core.curvature.sites import Capture, Site, capture
+from disgorge_core.curvature.sites import Capture, Site
 
 DAMPING = 0.1  # of a layer's mean eigenvalue
-Batches = Iterable[tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +60,11 @@ class Block:
         scale = (self.values[rows, columns] + self.shift).rsqrt()
         if not self.site.factored:
             return self.site.each_matrix(a, g)[:, rows, columns] * scale
-        lone, p = self.site.positions(a, g)
         assert self.left is not None and self.right is not None
         used_rows, rows = rows.unique(return_inverse=True)
         used_columns, columns = columns.unique(return_inverse=True)
-        left, right = lone @ self.left[:, used_rows], p @ self.right[:, used_columns]
+        left = self.site.given(g) @ self.left[:, used_rows]
+        right = self.site.taken(a) @ self.right[:, used_columns]
         if left.shape[1] == 1:
             return left[:, 0, rows] * right[:, 0, columns] * scale
         return (left.mT @ right)[:, rows, columns] * scale
@@ -139,84 +138,15 @@ def fit_ekfac(
     seed: int = 0,
 ) -> EkFac:
     """Two passes over the batches: the factors' eigenvectors, then the eigenvalues in their basis."""
-    bases = _bases(one, batches(), seed)
-    values, plain = _second_moments(one, batches(), bases, seed)
+    found = moments(one, batches(), bases(one, batches(), seed), seed)
     rule = DAMPING if damping is None else damping
-    shifts = [l2 + rule * float(values[site.name].mean() / n) for site in one.sites]
-    kept = _largest([values[site.name] / n for site in one.sites], shifts, coordinates)
+    shifts = [l2 + rule * float(m.values.mean() / n) for m in found]
+    kept = _largest([m.values / n for m in found], shifts, coordinates)
     blocks = tuple(
-        Block(site, *bases[site.name], values[site.name] / n, plain[site.name] / n, shift, where)
-        for site, shift, where in zip(one.sites, shifts, kept, strict=True)
+        Block(m.site, *m.basis, m.values / n, m.plain / n, shift, where)
+        for m, shift, where in zip(found, shifts, kept, strict=True)
     )
     return EkFac(blocks, l2, part, 2.0 * n)
-
-
-Bases = dict[str, tuple[Tensor | None, Tensor | None]]
-
-
-def _bases(one: Single, batches: Batches, seed: int) -> Bases:
-    """Eigenvectors (outputs, outputs) and (inputs, inputs) of the two Kronecker factors."""
-    factored = [site for site in one.sites if site.factored]
-    sums: dict[str, list[Tensor | float]] = {site.name: [0.0, 0.0] for site in factored}
-    generator = torch.Generator().manual_seed(seed)
-    for x, _ in batches:
-        seen = capture(one.network, one.sites, x)
-        for k, column in enumerate(one.loss.columns(seen.logits.detach(), generator)):
-            slopes = seen.gradients(column)
-            for site in factored:
-                left, right = site.positions(seen.inputs[site.name], slopes[site.name])
-                sums[site.name][0] += _gram(left)
-                sums[site.name][1] += _gram(right) if k == 0 else 0.0
-    bases: Bases = {site.name: (None, None) for site in one.sites}
-    for name, (g, a) in sums.items():
-        bases[name] = (torch.linalg.eigh(g)[1], torch.linalg.eigh(a)[1])
-    return bases
-
-
-def _gram(factor: Tensor) -> Tensor:
-    flat = factor.flatten(0, 1)
-    return flat.T @ flat
-
-
-def _second_moments(
-    one: Single, batches: Batches, bases: Bases, seed: int
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Sums of squared gradient entries, in the basis and in the weights themselves."""
-    shapes = {site.name: site.matrix(_detached(site)) for site in one.sites}
-    values = {name: torch.zeros_like(m) for name, m in shapes.items()}
-    plain = {name: torch.zeros_like(m) for name, m in shapes.items()}
-    generator = torch.Generator().manual_seed(seed)
-    for x, _ in batches:
-        seen = capture(one.network, one.sites, x)
-        for column in one.loss.columns(seen.logits.detach(), generator):
-            slopes = seen.gradients(column)
-            for site in one.sites:
-                turned, own = _squares(
-                    site, seen.inputs[site.name], slopes[site.name], bases[site.name]
-                )
-                values[site.name] += turned
-                plain[site.name] += own
-    return values, plain
-
-
-def _detached(site: Site) -> dict[str, Tensor]:
-    return {name: p.detach() for name, p in site.parameters.items()}
-
-
-def _squares(
-    site: Site, a: Tensor, g: Tensor, basis: tuple[Tensor | None, Tensor | None]
-) -> tuple[Tensor, Tensor]:
-    left, right = basis
-    if left is None or right is None:
-        own = site.each_matrix(a, g).square().sum(0)
-        return own, own
-    out, into = site.positions(a, g)
-    if out.shape[1] == 1:  # a plain linear layer: (g aᵀ)² = g² (a²)ᵀ, so nothing is built
-        out, into = out[:, 0], into[:, 0]
-        turned = (out @ left).square().T @ (into @ right).square()
-        return turned, out.square().T @ into.square()
-    own = out.mT @ into
-    return (left.T @ own @ right).square().sum(0), own.square().sum(0)
 
 
 def _largest(values: list[Tensor], shifts: list[float], count: int) -> list[tuple[Tensor, Tensor]]:
@@ -227,8 +157,3 @@ def _largest(values: list[Tensor], shifts: list[float], count: int) -> list[tupl
     parts = chosen.split([v.numel() for v in values])
     where = [p.reshape(v.shape).nonzero(as_tuple=True) for p, v in zip(parts, values, strict=True)]
     return [(rows, columns) for rows, columns in where]
-
-
-def total_coordinates(one: Single) -> int:
-    """How many coordinates the whole network has."""
-    return sum(math.prod(p.shape) for site in one.sites for p in site.parameters.values())

@@ -19,7 +19,7 @@ from disgorge_core.types import Array, Model, Progress, Report, silent
 KINDS = ("auto", "dense", "ekfac", "head")
 DENSE_LIMIT = 2_500  # weights up to which the whole matrix is built
 LARGEST = 10_000  # weights up to which it can be asked for
-RECORDS = 4_096  # records that EK-FAC is estimated on, evenly spaced over those given
+RECORDS = 2_048  # records that EK-FAC is estimated on, evenly spaced over those given
 COORDINATES = 2_048  # coordinates of the eigenbasis that scores are made of
 
 

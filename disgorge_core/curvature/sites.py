@@ -60,20 +60,25 @@ class Site:
     def each_matrix(self, a: Tensor, g: Tensor) -> Tensor:
         """Per-sample gradients as matrices (n, outputs, inputs), built: for small blocks only."""
         if self.factored:
-            left, right = self.positions(a, g)
-            return left.mT @ right
+            return self.given(g).mT @ self.taken(a)
         parts = sample_gradients(self.module, a, g)
         return torch.cat([part.reshape(len(g), 1, -1) for part in parts], 2)
 
-    def positions(self, a: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
-        """Factors (n, positions, outputs) and (n, positions, inputs [+ 1])."""
+    def taken(self, a: Tensor) -> Tensor:
+        """What its weights multiply: inputs (n, positions, inputs [+ 1 for the bias])."""
         if isinstance(self.module, nn.Conv2d):
-            left, right = g.flatten(2).mT, unfold(self.module, a).mT
+            right = unfold(self.module, a).mT
         else:
-            left, right = g.reshape(len(g), -1, g.shape[-1]), a.reshape(len(a), -1, a.shape[-1])
-        if self.module.bias is not None:
-            right = torch.cat([right, right.new_ones(*right.shape[:2], 1)], 2)
-        return left, right
+            right = a.reshape(len(a), -1, a.shape[-1])
+        if self.module.bias is None:
+            return right
+        return torch.cat([right, right.new_ones(*right.shape[:2], 1)], 2)
+
+    def given(self, g: Tensor) -> Tensor:
+        """Gradients at its output (n, positions, outputs)."""
+        if isinstance(self.module, nn.Conv2d):
+            return g.flatten(2).mT
+        return g.reshape(len(g), -1, g.shape[-1])
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,7 +115,7 @@ def by_definition(model, x, y):
         grads, a2, g2 = [], 0, 0
         for k, column in enumerate(columns):
             slopes = seen.gradients(column)[site.name]
-            left, right = site.positions(seen.inputs[site.name], slopes)
+            left, right = site.given(slopes), site.taken(seen.inputs[site.name])
             for i in range(len(z)):
                 grads.append(left[i].T @ right[i])
                 g2 = g2 + left[i].T @ left[i]

@@ -1,0 +1,102 @@
+"""The two passes of EK-FAC: eigenvectors of the Kronecker factors, then squared gradients in their basis.
+
+The Hessian in the logits is a sum over columns (`Loss.columns`), each of which is sent back through the
+network. What a layer takes in is the same for all columns, so it is unfolded and turned only once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from disgorge_core.curvature.records import Single
+from disgorge_core.curvature.sites import Site, capture
+
+Batches = Iterable[tuple[Tensor, Tensor]]
+Basis = tuple[Tensor | None, Tensor | None]
+
+
+def bases(one: Single, batches: Batches, seed: int) -> list[Basis]:
+    """For each site: eigenvectors (outputs, outputs) and (inputs, inputs) of its factors, or none."""
+    outputs: dict[str, Tensor | float] = {s.name: 0.0 for s in one.sites if s.factored}
+    inputs = dict(outputs)
+    generator = torch.Generator().manual_seed(seed)
+    sites = [site for site in one.sites if site.factored]
+    for x, _ in batches:
+        seen = capture(one.network, one.sites, x)
+        for site in sites:
+            inputs[site.name] += _gram(site.taken(seen.inputs[site.name]))
+        for column in one.loss.columns(seen.logits.detach(), generator):
+            slopes = seen.gradients(column)
+            for site in sites:
+                outputs[site.name] += _gram(site.given(slopes[site.name]))
+    return [_eigenvectors(outputs.get(s.name), inputs.get(s.name)) for s in one.sites]
+
+
+def _gram(factor: Tensor) -> Tensor:
+    flat = factor.flatten(0, 1)
+    return flat.T @ flat
+
+
+def _eigenvectors(outputs: Tensor | float | None, inputs: Tensor | float | None) -> Basis:
+    if not isinstance(outputs, Tensor) or not isinstance(inputs, Tensor):
+        return None, None
+    return torch.linalg.eigh(outputs)[1], torch.linalg.eigh(inputs)[1]
+
+
+class Moments:
+    """Sums of squared gradient entries of one layer, in its basis (`values`) and as they are (`plain`)."""
+
+    def __init__(self, site: Site, basis: Basis) -> None:
+        self.site, self.basis = site, basis
+        like = site.matrix({name: p.detach() for name, p in site.parameters.items()})
+        self.values, self.plain = torch.zeros_like(like), torch.zeros_like(like)
+
+    def open(self, a: Tensor) -> None:
+        """A new batch with these inputs."""
+        self._into = self.site.taken(a) if self.site.factored else a
+        self._lone = self.site.factored and self._into.shape[1] == 1
+        self._turned: Tensor | float = 0.0
+        self._out: Tensor | float = 0.0
+
+    def add(self, g: Tensor) -> None:
+        """One column's gradients at the output."""
+        left, right = self.basis
+        if left is None or right is None:
+            own = self.site.each_matrix(self._into, g).square().sum(0)
+            self.values, self.plain = self.values + own, self.plain + own
+        elif self._lone:  # a plain linear layer: (g aᵀ)² = g² (a²)ᵀ, so nothing is built
+            out = self.site.given(g)[:, 0]
+            self._turned = self._turned + (out @ left).square()
+            self._out = self._out + out.square()
+        else:
+            each = self.site.given(g).mT @ self._into
+            self.values = self.values + (left.T @ each @ right).square().sum(0)
+            self.plain = self.plain + each.square().sum(0)
+
+    def close(self) -> None:
+        """The end of the batch."""
+        right = self.basis[1]
+        if isinstance(self._turned, Tensor) and isinstance(self._out, Tensor) and right is not None:
+            into = self._into[:, 0]
+            self.values = self.values + self._turned.T @ (into @ right).square()
+            self.plain = self.plain + self._out.T @ into.square()
+
+
+def moments(one: Single, batches: Batches, found: list[Basis], seed: int) -> list[Moments]:
+    """Second moments of every site over all batches."""
+    layers = [Moments(site, basis) for site, basis in zip(one.sites, found, strict=True)]
+    generator = torch.Generator().manual_seed(seed)
+    for x, _ in batches:
+        seen = capture(one.network, one.sites, x)
+        for layer in layers:
+            layer.open(seen.inputs[layer.site.name])
+        for column in one.loss.columns(seen.logits.detach(), generator):
+            slopes = seen.gradients(column)
+            for layer in layers:
+                layer.add(slopes[layer.site.name])
+        for layer in layers:
+            layer.close()
+    return layers

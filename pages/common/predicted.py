@@ -12,11 +12,10 @@ import pandas as pd
 
 from disgorge_core import metrics
 from disgorge_core.comparison import Comparison, sets
-from disgorge_core.runs import TaskResult
 from disgorge_core.types import Array, Dataset
 from pages.common.panels import Need, View
 from pages.common.predictions import Predictions, predictions
-from pages.common.questions import answer, waiting
+from pages.common.questions import ask_soon
 from pages.common.services import cases
 
 SURE = (
@@ -85,26 +84,9 @@ def _mean_row(name: str, values: Array) -> Mapping[str, Any]:
     return {"group": name, "n": e.n, "value": e.value, "low": e.low, "high": e.high}
 
 
-FIRST = (
-    "Measuring how the model bends around its records: once for each model, up to some minutes "
-    "for a large one. You can look at other pages meanwhile."
-)
-
-
-def predicted(view: View) -> Predicted | None:
-    """The estimated effect of removing the saved forget set; None while it is worked out, which is said.
-
-    Raises NoAnswer.
-    """
-    asked = {"model": view.model, "forget": view.forget}
-    found = answer(view.case, "predicted_effect", **asked)
-    if found is None:
-        waiting(view.case, FIRST, "predicted_effect", **asked)
-        return None
-    return _predicted(view, found)
-
-
-def _predicted(view: View, found: TaskResult) -> Predicted:
+def predicted(view: View) -> Predicted:
+    """The estimated effect of removing the saved forget set; raises NotYet and NoAnswer."""
+    found = ask_soon(view.case, "predicted_effect", model=view.model, forget=view.forget)
     now = predictions(view)
     after = now.outputs.copy()
     rows = np.asarray(found.arrays["rows"])

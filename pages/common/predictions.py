@@ -11,7 +11,7 @@ from disgorge_core import metrics
 from disgorge_core.models.prediction import softmax
 from disgorge_core.types import Array, Dataset
 from pages.common.panels import View
-from pages.common.questions import ask
+from pages.common.questions import ask_soon
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Predictions:
         """One record's prediction in a few letters."""
         if self.data.task == "regression":
             return f"{self.outputs[row, 0]:.4g}"
-        return f"{self.data.classes[self.codes[row]]} {self.confidence[row]:.0%}"
+        return f"{self.confidence[row]:.0%} {self.data.classes[self.codes[row]]}"
 
 
 def label_of(data: Dataset, row: int) -> str:
@@ -68,5 +68,5 @@ def label_of(data: Dataset, row: int) -> str:
 
 def predictions(view: View) -> Predictions:
     """Predictions of the chosen model; raises NoAnswer."""
-    found = ask(view.case, "overview", model=view.model)
+    found = ask_soon(view.case, "overview", model=view.model)
     return Predictions(view.data, view.model, found.arrays["logits"])

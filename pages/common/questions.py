@@ -1,96 +1,144 @@
-"""Questions to the warm worker, whose answers stay in memory while pages are drawn again.
+"""Questions to the warm worker: answers stay in memory, and a page need not wait for slow ones.
 
-`ask` waits for the answer: for questions of a second. `answer` lets the page go on while a slower
-question is worked on, and `waiting` draws the page again when it is ready.
+`ask` waits. `ask_soon` raises `NotYet` where the answer takes longer; a panel whose `draw` is marked
+`@patient` then says what is worked on, and is drawn again when it is done.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections import OrderedDict
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import wraps
 from typing import Any
 
 import streamlit as st
 
 from disgorge_core.cases import Case
+from disgorge_core.errors import DisgorgeError
 from disgorge_core.jobs import Lanes
 from disgorge_core.runs import TaskResult
 from disgorge_core.words import duration
 from pages.common.services import home, lanes
 
-USUAL, LONGEST = 60.0, 900.0  # seconds that a question may take
-AT_ONCE = 1.0  # seconds that a page waits for a slow question before it goes on
-KEPT = 32
+LONGEST = 900.0  # seconds that a question may take, others before it included
+AT_ONCE = 1.5  # seconds that a page waits before it goes on
+KEPT = 48  # answers in memory
 
+CURVATURE = (
+    "Measuring how the model bends around its records: once for each model, up to some minutes for a "
+    "large one. You can look at other pages meanwhile"
+)
+SAID = {
+    "embed": "Reading how the model sees each record",
+    "overview": "Asking the model about every record",
+    "neighbours": "Looking for records that are alike",
+    "one_query": CURVATURE,
+    "predicted_effect": CURVATURE,
+}
 Key = tuple[str, str, str, str]
 
 
+class NotYet(Exception):
+    """The answer to the question of this key is still on its way."""
+
+    def __init__(self, key: Key) -> None:
+        super().__init__(key)
+        self.key = key
+
+
 def ask(case: Case, task: str, **arguments: Any) -> TaskResult:
-    """The answer of an interactive task; raises NoAnswer with a remedy."""
-    return _ask(*_key(case, task, arguments))
+    """The answer of an interactive task, waited for; raises NoAnswer with a remedy."""
+    return _answer(_key(case, task, arguments), LONGEST)
+
+
+def ask_soon(case: Case, task: str, **arguments: Any) -> TaskResult:
+    """The answer if it comes at once; raises NotYet for others, and NoAnswer with a remedy."""
+    return _answer(_key(case, task, arguments), AT_ONCE)
 
 
 def _key(case: Case, task: str, arguments: dict[str, Any]) -> Key:
-    """When it was created keeps a case that was purged and opened again from getting old answers."""
+    """A case that was purged and opened again has another time, so it gets no old answers."""
     request = json.dumps({"task": task, **arguments}, sort_keys=True)
     return str(home()), case.id, case.created, request
 
 
-@st.cache_resource(show_spinner=False, max_entries=KEPT)
-def _ask(root: str, case_id: str, created: str, request: str) -> TaskResult:
-    return lanes().ask(case_id, json.loads(request), USUAL)
+def _answer(key: Key, patience: float) -> TaskResult:
+    _, future = _questions().of(key, lanes())
+    try:
+        return future.result(patience)
+    except TimeoutError:
+        raise NotYet(key) from None
+    except DisgorgeError:
+        _questions().forget(key)
+        raise
 
 
-class Waiting:
-    """Questions on their way: threads that only wait for the worker, so that pages need not."""
+def patient(draw: Callable[..., None]) -> Callable[..., None]:
+    """For a panel's `draw`: where an answer is not there yet, say so and draw again when it is."""
+
+    @wraps(draw)
+    def drawn(*arguments: Any) -> None:
+        try:
+            draw(*arguments)
+        except NotYet as question:
+            st.fragment(_wait, run_every=1.0)(question.key)
+
+    return drawn
+
+
+def _wait(key: Key) -> None:
+    since, future = _questions().of(key, lanes())
+    if future.done():
+        st.rerun()
+    spent = duration(time.monotonic() - since)
+    st.status(
+        f"{SAID.get(json.loads(key[3])['task'], 'Working')} ({spent} so far)", state="running"
+    )
+
+
+class _Questions:
+    """Questions that were asked, each with a thread that only waits for the worker."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(4, thread_name_prefix="question")
         self._asked: OrderedDict[Key, tuple[float, Future[TaskResult]]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def of(self, key: Key, to: Lanes) -> tuple[float, Future[TaskResult]]:
-        """When it was asked, and its answer to come; one that failed is asked again the next time."""
-        if key not in self._asked:
-            future = self._pool.submit(to.ask, key[1], json.loads(key[3]), LONGEST)
-            self._asked[key] = time.monotonic(), future
-        self._asked.move_to_end(key)
-        while len(self._asked) > KEPT and next(iter(self._asked.values()))[1].done():
-            self._asked.popitem(last=False)
-        return self._asked[key]
+        """When it was asked, and the answer to come."""
+        with self._lock:
+            if key not in self._asked:
+                self._asked[key] = time.monotonic(), _begun(to, key)
+            self._asked.move_to_end(key)
+            self._drop_oldest()
+            return self._asked[key]
 
     def forget(self, key: Key) -> None:
-        """Let a question be asked again."""
-        self._asked.pop(key, None)
+        """Let a question that failed be asked again."""
+        with self._lock:
+            self._asked.pop(key, None)
+
+    def _drop_oldest(self) -> None:
+        while len(self._asked) > KEPT and next(iter(self._asked.values()))[1].done():
+            self._asked.popitem(last=False)
+
+
+def _begun(to: Lanes, key: Key) -> Future[TaskResult]:
+    future: Future[TaskResult] = Future()
+    threading.Thread(target=_fill, args=(future, to, key), daemon=True).start()
+    return future
+
+
+def _fill(future: Future[TaskResult], to: Lanes, key: Key) -> None:
+    try:
+        future.set_result(to.ask(key[1], json.loads(key[3]), LONGEST))
+    except BaseException as error:  # the page that asked must hear of it, whatever it is
+        future.set_exception(error)
 
 
 @st.cache_resource(show_spinner=False)
-def _waiting() -> Waiting:
-    return Waiting()
-
-
-def answer(case: Case, task: str, **arguments: Any) -> TaskResult | None:
-    """The answer, or None while the worker is at it; raises NoAnswer with a remedy."""
-    key = _key(case, task, arguments)
-    _, future = _waiting().of(key, lanes())
-    try:
-        return future.result(AT_ONCE)
-    except TimeoutError:
-        return None
-    finally:
-        if future.done() and future.exception():
-            _waiting().forget(key)
-
-
-def waiting(case: Case, sentence: str, task: str, **arguments: Any) -> None:
-    """Say what is worked on and for how long; the page is drawn again when the answer is there."""
-    st.fragment(_wait, run_every=1.0)(_key(case, task, arguments), sentence)
-
-
-def _wait(key: Key, sentence: str) -> None:
-    since, future = _waiting().of(key, lanes())
-    if future.done():
-        st.rerun()
-    spent = time.monotonic() - since
-    st.status(f"{sentence} ({duration(spent)} so far)", state="running")
+def _questions() -> _Questions:
+    return _Questions()

@@ -10,7 +10,7 @@ from disgorge_core.runs import Run, TaskResult
 from disgorge_core.types import Array
 from pages.common import progress
 from pages.common.panels import View
-from pages.common.questions import ask
+from pages.common.questions import ask_soon
 from pages.common.services import cases, lanes
 
 LAYOUTS = {"pca": "Spread", "umap": "Neighbours"}
@@ -35,7 +35,7 @@ def layout_of(view: View, projection: str) -> Places:
             return _places(view, run.result(), "umap")
         with st.container(key="umap_progress"):
             progress.watch(view.case.id, run.id, key="umap", curve=False)
-    return _places(view, ask(view.case, "embed", models=[view.model], projection="pca"), "pca")
+    return _places(view, ask_soon(view.case, "embed", models=[view.model], projection="pca"), "pca")
 
 
 def _umap_run(view: View) -> Run:

@@ -10,7 +10,7 @@ from pages.common import hand, messages
 from pages.common.panels import PANELS, Need, View
 from pages.common.pick_tiles import pick_tiles
 from pages.common.predictions import label_of
-from pages.common.questions import ask
+from pages.common.questions import ask_soon, patient
 from pages.common.selection import copies_are, near_copies
 from pages.panels.explore.chosen import open_card
 
@@ -60,6 +60,7 @@ class MoreLikeThese:
             return Need("Likeness is what a model takes for alike.", "case/model", "Add a model")
         return _something_chosen(view)
 
+    @patient
     def draw(self, view: View) -> None:
         """The nearest records outside the selection."""
         chosen = hand.now(view)
@@ -77,7 +78,7 @@ class MoreLikeThese:
 
 def nearest_outside(view: View, rows: Array) -> Array:
     """Records outside `rows`, nearest to any of them first."""
-    found = ask(view.case, "neighbours", model=view.model, rows=rows.tolist(), k=NEIGHBOURS)
+    found = ask_soon(view.case, "neighbours", model=view.model, rows=rows.tolist(), k=NEIGHBOURS)
     index, distance = found.arrays["index"].ravel(), found.arrays["distance"].ravel()
     outside = ~np.isin(index, rows)
     index, distance = index[outside], distance[outside]

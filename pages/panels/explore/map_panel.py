@@ -13,6 +13,7 @@ from pages.common import hand, messages, state
 from pages.common.panels import PANELS, Need, View
 from pages.common.point_map import Colours, Gesture, point_map
 from pages.common.predictions import label_of, predictions
+from pages.common.questions import patient
 from pages.common.services import cases
 from pages.panels.explore import colours
 from pages.panels.explore.layout import LAYOUTS, Places, layout_of
@@ -34,11 +35,11 @@ class MapPanel:
             )
         return None
 
+    @patient
     def draw(self, view: View) -> None:
         """Controls, map, how to read it."""
         layout, colour = _controls(view)
-        with st.spinner("Reading how the model sees each record (only the first time)"):
-            places = layout_of(view, layout)
+        places = layout_of(view, layout)
         found = predictions(view) if colours.needs_answers(colour) else None
         inks = colours.colours_by(colour, view.data, found)
         _map(view, places, inks)

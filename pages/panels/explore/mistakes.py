@@ -12,6 +12,7 @@ from pages.common import charts, hand, messages
 from pages.common.panels import PANELS, Need, View
 from pages.common.pick_tiles import pick_tiles
 from pages.common.predictions import Predictions, predictions
+from pages.common.questions import patient
 from pages.panels.explore.chosen import open_card
 
 CELL, CHART = "mistakes_cell", "mistakes_chart"
@@ -35,6 +36,7 @@ class Mistakes:
             )  # fmt: skip
         return None
 
+    @patient
     def draw(self, view: View) -> None:
         """The matrix, and the records of the clicked square."""
         found = predictions(view)

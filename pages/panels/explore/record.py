@@ -10,7 +10,7 @@ from pages.common import hand, messages, record_card, state
 from pages.common.panels import PANELS, View
 from pages.common.pick_tiles import Line, pick_tiles
 from pages.common.predictions import predictions
-from pages.common.questions import ask
+from pages.common.questions import ask_soon, patient
 from pages.panels.explore.chosen import open_card
 
 LIKE = 5  # records shown as alike
@@ -39,9 +39,14 @@ class Record:
             record_card.describe(view.data, row)
             _actions(view, row)
             if view.model:
-                with messages.problems_in_words():
-                    record_card.answers(predictions(view), row)
-                    _alike(view, row)
+                _seen(view, row)
+
+
+@patient
+def _seen(view: View, row: int) -> None:
+    with messages.problems_in_words():
+        record_card.answers(predictions(view), row)
+        _alike(view, row)
 
 
 def _head(name: str) -> None:
@@ -69,7 +74,7 @@ def _actions(view: View, row: int) -> None:
 
 
 def _alike(view: View, row: int) -> None:
-    found = ask(view.case, "neighbours", model=view.model, rows=[row], k=LIKE)
+    found = ask_soon(view.case, "neighbours", model=view.model, rows=[row], k=LIKE)
     rows = found.arrays["index"][0]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html('<small class="dg-muted">Most alike, as the model sees it</small>')

@@ -10,6 +10,7 @@ from disgorge_core.comparison import REMOVED
 from pages.common import messages
 from pages.common.panels import PANELS, Need, View
 from pages.common.predicted import SURE, Predicted, forget_need, predicted
+from pages.common.questions import patient
 
 
 @PANELS.register
@@ -23,11 +24,10 @@ class Expected:
         """A plain model with known training records, and a forget set."""
         return forget_need(view)
 
+    @patient
     def draw(self, view: View) -> None:
         """One row a set."""
         found = predicted(view)
-        if found is None:
-            return
         table = comparison.overview(found.comparison, view.data)
         table = table[table["set"].isin(list(found.complete_sets()))]
         scale = 1.0 if view.data.task == "regression" else 100.0

@@ -11,6 +11,7 @@ from pages.common.panels import PANELS, Need, View
 from pages.common.pick_tiles import Line, pick_tiles
 from pages.common.predicted import SURE, Predicted, forget_need, predicted, unit_of
 from pages.common.predictions import label_of
+from pages.common.questions import patient
 from pages.common.services import cases
 
 MOST = 20
@@ -26,11 +27,10 @@ class HoldsUp:
         """A plain model with known training records, and a forget set."""
         return forget_need(view)
 
+    @patient
     def draw(self, view: View) -> None:
         """One sentence, the classes, the predictions."""
         found = predicted(view)
-        if found is None:
-            return
         forget = cases().forget(view.case.id, view.forget)
         rows = found.outside
         flips = int(found.flips[rows].sum())

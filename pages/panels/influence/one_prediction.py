@@ -9,9 +9,9 @@ from disgorge_core.types import Array
 from pages.common import hand, messages, record_card, state
 from pages.common.panels import PANELS, Need, View
 from pages.common.pick_tiles import pick_tiles
-from pages.common.predicted import FIRST, SURE, model_need
+from pages.common.predicted import SURE, model_need
 from pages.common.predictions import Predictions, label_of, predictions
-from pages.common.questions import answer, waiting
+from pages.common.questions import ask_soon, patient
 from pages.common.services import cases
 
 MOST, TOP = 14, 50
@@ -29,6 +29,7 @@ class OnePrediction:
         """A plain model with known training records."""
         return model_need(view)
 
+    @patient
     def draw(self, view: View) -> None:
         """The prediction on the left, what made it on the right."""
         found = predictions(view)
@@ -93,12 +94,9 @@ def _ask(view: View, row: int) -> None:
     state.put(record=str(view.data.ids[row]))
 
 
+@patient
 def _made_by(view: View, row: int) -> None:
-    asked = {"model": view.model, "row": row, "target": "margin"}
-    found = answer(view.case, "one_query", **asked)
-    if found is None:
-        waiting(view.case, FIRST, "one_query", **asked)
-        return
+    found = ask_soon(view.case, "one_query", model=view.model, row=row, target="margin")
     scores, train = np.asarray(found.arrays["influence"]), np.asarray(found.arrays["train_rows"])
     order = np.argsort(-scores, kind="stable")
     _share(view, row, scores, train, order)

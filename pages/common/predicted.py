@@ -18,9 +18,10 @@ from pages.common.predictions import Predictions, predictions
 from pages.common.questions import ask_soon
 from pages.common.services import cases
 
-SURE = (
-    "First-order estimates; nothing was trained for them. The order is more reliable than the size, "
-    "and for large sets the true change is often larger."
+SURE = "First-order estimates; nothing was trained for them. Their order is more reliable than their size."
+BEYOND = (
+    "The estimate changes most margins by more than they are, which is beyond where a first-order "
+    "estimate holds: read the order, not the sizes. A run measures the real change."
 )
 
 
@@ -48,6 +49,13 @@ class Predicted:
         if self.data.task == "regression":
             return np.zeros(len(self.data), dtype=bool)
         return metrics.flips(self.comparison.before, self.comparison.after)
+
+    @cached_property
+    def believable(self) -> bool:
+        """Whether the typical change of a kept record is smaller than its margin (or residual)."""
+        rows = self.outside
+        now = np.abs(metrics.standing(self.comparison.before, self.data.y, self.data.task)[rows])
+        return bool(np.median(np.abs(self.change[rows])) < np.median(now)) if len(rows) else False
 
     def said(self, row: int) -> str:
         """The estimated prediction of one record."""

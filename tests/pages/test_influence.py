@@ -11,7 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from disgorge_core import verbs
 from disgorge_core.cases import Case, Cases
+from disgorge_core.comparison import Comparison
 from disgorge_core.runs import TaskResult
+from disgorge_core.types import Dataset
+from pages.common.predicted import Predicted
+from pages.common.predictions import Predictions
 from pages.panels.influence.inside import Ranking
 from tests.pages.answers import answer_here
 
@@ -111,3 +115,19 @@ def test_a_sharded_model_is_told(
     monkeypatch.setattr(Cases, "model_card", lambda self, digest: several)
     app = open_page("select/influence", case=case.id, forget=cases.forget_sets(case.id)[0][0])
     assert "averages 4 networks" in words(app)
+
+
+def test_an_estimate_that_outgrows_the_margins_is_not_believed(cases: Cases, case: Case) -> None:
+    data = cases.dataset(case.dataset)
+    draw = np.random.default_rng(0)
+    now = draw.normal(size=(len(data), 10))
+    step = draw.normal(size=now.shape)
+    assert estimate(data, now, 0.05 * step).believable
+    assert not estimate(data, now, 5 * step).believable
+
+
+def estimate(data: Dataset, now: np.ndarray, step: np.ndarray) -> Predicted:
+    nobody = np.zeros(len(data), dtype=bool)
+    none = np.zeros((0, *now.shape))
+    c = Comparison(now, now + step, none, nobody, nobody, nobody)
+    return Predicted(data, Predictions(data, "x", now), c, ~nobody, ())

@@ -9,7 +9,7 @@ from disgorge_core import comparison
 from disgorge_core.comparison import REMOVED
 from pages.common import messages
 from pages.common.panels import PANELS, Need, View
-from pages.common.predicted import SURE, Predicted, forget_need, predicted
+from pages.common.predicted import BEYOND, SURE, Predicted, forget_need, predicted
 from pages.common.questions import patient
 
 
@@ -28,6 +28,8 @@ class Expected:
     def draw(self, view: View) -> None:
         """One row a set."""
         found = predicted(view)
+        if not found.believable:
+            st.warning(BEYOND, icon=":material/warning:")
         table = comparison.overview(found.comparison, view.data)
         table = table[table["set"].isin(list(found.complete_sets()))]
         scale = 1.0 if view.data.task == "regression" else 100.0

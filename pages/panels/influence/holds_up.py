@@ -9,7 +9,7 @@ from disgorge_core.figures.predicted_change import predicted_change
 from pages.common import charts, messages, state
 from pages.common.panels import PANELS, Need, View
 from pages.common.pick_tiles import Line, pick_tiles
-from pages.common.predicted import SURE, Predicted, forget_need, predicted, unit_of
+from pages.common.predicted import BEYOND, SURE, Predicted, forget_need, predicted, unit_of
 from pages.common.predictions import label_of
 from pages.common.questions import patient
 from pages.common.services import cases
@@ -33,13 +33,13 @@ class HoldsUp:
         found = predicted(view)
         forget = cases().forget(view.case.id, view.forget)
         rows = found.outside
-        flips = int(found.flips[rows].sum())
         down = int((found.change[rows] < 0).sum())
         st.markdown(
             f"Without **{forget.name}** ({len(forget):,} records), the margin of **{down:,} of "
-            f"{len(rows):,}** other validation and test records would fall, and **{flips:,}** "
-            f"{'prediction' if flips == 1 else 'predictions'} would change."
+            f"{len(rows):,}** other validation and test records would fall{_flips(found)}."
         )
+        if not found.believable:
+            st.warning(BEYOND, icon=":material/warning:")
         left, right = st.columns([5, 8], gap="medium")
         with left:
             charts.chart(
@@ -53,20 +53,29 @@ class HoldsUp:
         messages.reading(" ".join([SURE, *found.notes]))
 
 
+def _flips(found: Predicted) -> str:
+    """How many predictions would change, where the estimate can tell."""
+    if not found.believable or found.data.task == "regression":
+        return ""
+    count = int(found.flips[found.outside].sum())
+    return f", and **{count:,}** {'prediction' if count == 1 else 'predictions'} would change"
+
+
 def _leaning(view: View, found: Predicted) -> None:
     st.markdown("**The predictions that lean most on them**")
     rows = found.outside[np.argsort(found.change[found.outside], kind="stable")][:MOST]
     lines = [_lines(found, int(row)) for row in rows]
     pick_tiles("holds_tiles", view.data, rows, lines, _why)
+    red = "; red where the prediction would change" if found.believable else ""
     messages.reading(
-        "Label, then the estimated change of its margin in nats; red where the prediction would change. "
+        f"Label, then the estimated change of its margin in nats{red}. "
         "Click one to see which records made it."
     )
 
 
 def _lines(found: Predicted, row: int) -> list[Line]:
     change = (f"{found.change[row]:+.2f}", "")
-    if found.flips[row]:
+    if found.flips[row] and found.believable:
         change = (f"{found.change[row]:+.2f} → {found.said(row)}", "bad")
     return [(label_of(found.data, row), ""), change]
 

@@ -7,6 +7,7 @@ print(outcome.claim)
 """
 
 from disgorge_core.comparison import compare
+from disgorge_core.data import forget_set
 from disgorge_core.data.loading import load_dataset
 from disgorge_core.examples.shipped import example
 from disgorge_core.models.loading import load_model
@@ -20,6 +21,6 @@ from disgorge_core.verbs import disgorge, embed, influence, predict
 __all__ = [
     "ARCHITECTURES", "ESTIMATORS", "METHODS", "PROJECTIONS", "VIEWS",
     "Dataset", "ForgetSet", "Model", "Outcome", "Recipe", "Scores", "Sharded",
-    "compare", "disgorge", "embed", "example", "fit", "fit_many", "influence", "load_dataset",
+    "compare", "disgorge", "embed", "example", "fit", "fit_many", "forget_set", "influence", "load_dataset",
     "load_model", "predict", "refit", "refit_many", "save_model", "wrap",
 ]  # fmt: skip

@@ -31,16 +31,12 @@ class Guess:
 
 def guess_roles(frame: pd.DataFrame) -> Guess:
     """Guess from the columns' names and values; what is not found is empty."""
-    found = {
-        "split": _split(frame),
-        "label": _label(frame),
-        "id": _id(frame),
-        "owner": _named(frame, OWNERS),
-        "source": _named(frame, SOURCES),
-    }
-    for part in ("owner", "source"):  # a column plays one part only
-        if found[part] in (found["label"], found["id"], found["split"]):
-            found[part] = ""
+    found = {"split": _split(frame), "label": _named(frame, LABELS), "id": _id(frame)}
+    for part, names in (("owner", OWNERS), ("source", SOURCES)):
+        name = _named(frame, names)
+        found[part] = "" if name in found.values() else name  # a column plays one part only
+    if not found["label"]:
+        found["label"] = _last_with_few_values(frame, taken=set(found.values()))
     if found["id"] == found["label"]:
         found["id"] = ""
     roles = Roles(found["label"], found["id"], found["owner"], found["source"])
@@ -56,22 +52,20 @@ def _named(frame: pd.DataFrame, names: tuple[str, ...]) -> str:
     return next((by_word[name] for name in names if name in by_word), "")
 
 
-def _label(frame: pd.DataFrame) -> str:
-    """A column of a usual name, else the last one with some but not too many distinct values."""
-    named = _named(frame, LABELS)
-    if named:
-        return named
-    some = (name for name in reversed(frame.columns) if 2 <= frame[name].nunique() <= FEW_VALUES)
-    return str(next(some, frame.columns[-1]))
+def _last_with_few_values(frame: pd.DataFrame, taken: set[str]) -> str:
+    """The last column with some but not too many distinct values that plays no other part."""
+    free = [name for name in reversed(frame.columns) if str(name) not in taken]
+    some = (name for name in free if 2 <= frame[name].nunique() <= FEW_VALUES)
+    return str(next(some, free[0] if free else frame.columns[-1]))
 
 
 def _id(frame: pd.DataFrame) -> str:
-    """A column of a usual name, or that ends in "id", whose values are all there and all different."""
+    """A column of a usual name, that ends in "id" or names a person, with a value of its own in each row."""
     ending = tuple(
         str(name) for name in frame.columns if str(name).lower().endswith(("_id", " id"))
     )
     named = _named(frame, IDS)
-    for name in (named, *ending):
+    for name in (named, *ending, _named(frame, OWNERS)):
         if name and frame[name].is_unique and not frame[name].hasnans:
             return name
     return ""

@@ -21,7 +21,7 @@ from disgorge_core.data.query import select
 from disgorge_core.data.roles import guess_roles
 from disgorge_core.errors import BadData, DisgorgeError
 from disgorge_core.registry import DATA_FORMATS
-from disgorge_core.types import Dataset
+from disgorge_core.types import Dataset, Roles
 
 RNG = np.random.default_rng(0)
 
@@ -428,3 +428,19 @@ def test_every_format_describes_itself() -> None:
         assert kind.title
         assert all(suffix.startswith(".") for suffix in kind.suffixes)
         assert kind.__doc__
+
+
+def test_a_split_column_or_a_person_is_never_guessed_as_the_label():
+    n = 40
+    frame = pd.DataFrame(
+        {
+            "patient": [f"P{i}" for i in range(n)],
+            "size": np.linspace(0, 1, n),
+            "diagnosis": ["benign", "malignant"] * (n // 2),
+            "hospital": ["North", "South"] * (n // 2),
+            "split": ["train"] * 30 + ["validation"] * 4 + ["test"] * 6,
+        }
+    )
+    guess = guess_roles(frame)
+    assert guess.roles == Roles("diagnosis", "patient", "", "hospital")
+    assert guess.split == "split"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from disgorge_core.models.blueprint import layers_from_plain
+from disgorge_core.models.layers import module_names
 from disgorge_core.runs import Run, TaskResult
 from disgorge_core.types import Array
 from pages.common import progress
@@ -27,34 +29,44 @@ class Places:
     digest: str
 
 
-def layout_of(view: View, projection: str) -> Places:
+def layers_of(view: View) -> dict[str | None, str]:
+    """Layers whose output a map can show, in words: flat ones, as a picture's layers are too wide."""
+    found: dict[str | None, str] = {None: "before the last layer"}
+    plain = cases().model_card(view.model).get("layers")
+    if not plain:
+        return found
+    layers = layers_from_plain(plain)
+    wide = {
+        name: f"{layer.name or name} ({layer.options['outputs']})"
+        for name, layer in zip(module_names(layers), layers, strict=True)
+        if layer.kind == "linear"
+    }
+    return {**found, **wide}
+
+
+def layout_of(view: View, projection: str, layer: str | None = None) -> Places:
     """The positions asked for; while UMAP is being made, its progress and the PCA positions."""
     if projection == "umap":
-        run = _umap_run(view)
+        run = _umap_run(view, layer)
         if run.state == "done":
-            return _places(view, run.result(), "umap")
+            return _places(view, run.result(), "umap", layer)
         with st.container(key="umap_progress"):
             progress.watch(view.case.id, run.id, key="umap", curve=False)
-    return _places(view, ask_soon(view.case, "embed", models=[view.model], projection="pca"), "pca")
+    found = ask_soon(view.case, "embed", models=[view.model], projection="pca", layer=layer)
+    return _places(view, found, "pca", layer)
 
 
-def _umap_run(view: View) -> Run:
-    """The newest UMAP run of this model, started if there is none."""
-    found = [run for run in cases().runs(view.case.id) if _is_umap(run, view.model)]
+def _umap_run(view: View, layer: str | None) -> Run:
+    """The newest UMAP run of this model and layer, started if there is none."""
+    request = {"task": "embed", "models": [view.model], "projection": "umap", "layer": layer}
+    found = [run for run in cases().runs(view.case.id) if request.items() <= run.request.items()]
     if found:
         return next((run for run in found if run.state == "done"), found[0])
-    request = {"task": "embed", "models": [view.model], "projection": "umap"}
     return cases().run(view.case.id, lanes().submit(view.case.id, request))
 
 
-def _is_umap(run: Run, model: str) -> bool:
-    asked = run.request
-    wanted = ("embed", [model], "umap")
-    return (asked.get("task"), asked.get("models"), asked.get("projection")) == wanted
-
-
-def _places(view: View, found: TaskResult, projection: str) -> Places:
-    digest = f"{view.data.digest[:16]}-{view.model[:16]}-{projection}"
+def _places(view: View, found: TaskResult, projection: str, layer: str | None) -> Places:
+    digest = f"{view.data.digest[:16]}-{view.model[:16]}-{projection}-{layer}"
     return Places(
         found.arrays["positions_0"].astype(float), found.arrays["rows"], TITLES[projection], digest
     )

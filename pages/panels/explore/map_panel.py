@@ -16,7 +16,7 @@ from pages.common.predictions import label_of, predictions
 from pages.common.questions import patient
 from pages.common.services import cases
 from pages.panels.explore import colours
-from pages.panels.explore.layout import LAYOUTS, Places, layout_of
+from pages.panels.explore.layout import LAYOUTS, Places, layers_of, layout_of
 
 HEIGHT = 430
 
@@ -38,34 +38,45 @@ class MapPanel:
     @patient
     def draw(self, view: View) -> None:
         """Controls, map, how to read it."""
-        layout, colour = _controls(view)
-        places = layout_of(view, layout)
+        layout, colour, layer = _controls(view)
+        places = layout_of(view, layout, layer)
         found = predictions(view) if colours.needs_answers(colour) else None
         inks = colours.colours_by(colour, view.data, found)
         _map(view, places, inks)
         messages.reading(_sentence(view, places))
 
 
-def _controls(view: View) -> tuple[str, str]:
+def _controls(view: View) -> tuple[str, str, str | None]:
     with st.container(horizontal=True, vertical_alignment="bottom", key="map_controls"):
         colour = st.selectbox(
-            "Colour by", colours.options(view.data), key="map_colour", width=190
+            "Colour by", colours.options(view.data), key="map_colour", width=170
         )  # fmt: skip
         layout = st.segmented_control(
             "Arrange by", list(LAYOUTS), format_func=LAYOUTS.get, key="map_layout",
             default="pca", required=True, help="Spread keeps the large directions (PCA) and is "
             "there at once. Neighbours keeps look-alikes together (UMAP) and takes a minute, once.",
         )  # fmt: skip
+        layer = _layer(view)
         if len(view.case.models) > 1:
             _model(view)
-    return layout or "pca", colour
+    return layout or "pca", colour, layer
+
+
+def _layer(view: View) -> str | None:
+    names = layers_of(view)
+    if len(names) == 1:
+        return None
+    return st.selectbox(
+        "Seen at", list(names), format_func=names.get, key="map_layer", width=185,
+        help="The layer whose output decides what lies together",
+    )  # fmt: skip
 
 
 def _model(view: View) -> None:
     names = {d: str(cases().model_card(d)["name"]) for d in view.case.models}
     st.selectbox(
         "As seen by", view.case.models, index=view.case.models.index(view.model),
-        format_func=lambda d: f"{names[d]} · {d[:6]}", key="map_model", on_change=_see_by, width=220,
+        format_func=lambda d: f"{names[d]} · {d[:6]}", key="map_model", on_change=_see_by, width=200,
     )  # fmt: skip
 
 

@@ -32,6 +32,8 @@ class Expected:
             st.warning(BEYOND, icon=":material/warning:")
         table = comparison.overview(found.comparison, view.data)
         table = table[table["set"].isin(list(found.complete_sets()))]
+        if not found.believable:
+            table = table.assign(after=float("nan"))  # no number is better than a wrong one
         scale = 1.0 if view.data.task == "regression" else 100.0
         st.dataframe(
             shown(table, scale), key="expected_table", hide_index=True, column_config=_columns(scale)

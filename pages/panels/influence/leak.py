@@ -37,7 +37,7 @@ class Leak:
             _found(
                 view,
                 "leak_near",
-                near,
+                np.flatnonzero(near),
                 _near_sentence(view, int(near.sum())),
                 "near-copies of them",
             )
@@ -62,24 +62,24 @@ def _strong(view: View, forget: np.ndarray) -> None:
             "after ranking them: see *What they hold up*."
         )
         return
-    strong = np.zeros(len(view.data), dtype=bool)
-    strong[found.stronger_kept()] = True
-    count = int(strong.sum())
+    rows = found.stronger_kept()
+    rows = rows[~forget[rows]]
+    count = len(rows)
     said = (
         f"**{count:,} kept training records** hold up the predictions of the chosen ones more than their "
         "own median member does."
     )
     how = "kept records that hold up their predictions more than their median member"
-    _found(view, "leak_strong", strong & ~forget, said, how, looking=True)
+    _found(view, "leak_strong", rows, said, how, looking=True)
 
 
 def _found(
-    view: View, key: str, mask: np.ndarray, said: str, how: str, *, looking: bool = False
+    view: View, key: str, rows: np.ndarray, said: str, how: str, *, looking: bool = False
 ) -> None:
     st.markdown(said)
-    rows = np.flatnonzero(mask)
     if not len(rows):
         return
+    mask = hand.mask_of(len(view.data), rows)
     hand.buttons(view, key, mask, how, looking=looking, ops=("add",))
     lines = [[(label_of(view.data, int(r)), "")] for r in rows[:MOST]]
     pick_tiles(

@@ -1,5 +1,5 @@
 // Records as tiles; a click tells Python which row was picked.
-// data: {size, wide, tiles: [{row, src, words, lines: [[text, tone]], title, marked, pressed}], mark}
+// data: {size, wide, opens, tiles: [{row, src, words, lines: [[text, tone]], title, marked, pressed}], mark}
 
 function line(text, tone) {
   const found = document.createElement("span");
@@ -42,6 +42,13 @@ function button(tile, size, pick) {
   return found;
 }
 
+/** Brings what the click opened into sight, as soon as it is there. */
+function follow(key, tries = 40) {
+  const opened = document.querySelector(`.st-key-${key}`);
+  if (opened) opened.scrollIntoView({ block: "nearest" });
+  if (tries && !opened) setTimeout(() => follow(key, tries - 1), 100);
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   let root = parentElement.querySelector(".tiles");
   if (!root) {
@@ -51,7 +58,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   root.style.setProperty("--wide", `${data.wide}px`);
   root.style.setProperty("--mark", data.mark);
-  root.replaceChildren(
-    ...data.tiles.map((tile) => button(tile, data.size, (row) => setTriggerValue("pick", { row }))),
-  );
+  const pick = (row) => {
+    setTriggerValue("pick", { row });
+    if (data.opens) follow(data.opens);
+  };
+  root.replaceChildren(...data.tiles.map((tile) => button(tile, data.size, pick)));
 }

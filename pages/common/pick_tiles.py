@@ -36,8 +36,12 @@ def pick_tiles(
     pressed: int | None = None,
     size: int = 56,
     wide: int = 0,
+    opens: str = "",
 ) -> None:
-    """Tiles of these rows with lines of text below; `chosen` (n,) get a dot, `pressed` a frame."""
+    """Tiles of these rows with lines of text below; `chosen` (n,) get a dot, `pressed` a frame.
+
+    `opens` is the key of the container that a click brings up, to be scrolled into sight.
+    """
     sources = gallery.pictures(data, rows) if data.kind == "image" else [""] * len(rows)
     tiles = [
         {
@@ -52,7 +56,13 @@ def pick_tiles(
         for row, src, text in zip(rows, sources, lines, strict=True)
     ]
     usual = size + 34 if data.kind == "image" else 150
-    sent = {"size": size, "wide": wide or usual, "tiles": tiles, "mark": charts.colours().forget}
+    sent = {
+        "size": size,
+        "wide": wide or usual,
+        "tiles": tiles,
+        "opens": opens,
+        "mark": charts.colours().forget,
+    }
     _mount(key=key, data=sent, on_pick_change=partial(_pass_on, key, on_pick))
 
 

@@ -94,7 +94,14 @@ def _tiles(view: View, rows: Array) -> None:
         page = st.pagination(pages, key="chosen_page")
     shown = rows[(page - 1) * PAGE : page * PAGE]
     lines = [[(label_of(view.data, int(row)), "")] for row in shown]
-    pick_tiles("chosen_tiles", view.data, shown, lines, lambda row: open_card(view, row))
+    pick_tiles(
+        "chosen_tiles",
+        view.data,
+        shown,
+        lines,
+        lambda row: open_card(view, row),
+        opens="record_card",
+    )
     messages.reading("Click a record for its card.")
 
 

@@ -97,4 +97,4 @@ def _something_chosen(view: View) -> Need | None:
 
 def _tiles(view: View, key: str, rows: Array) -> None:
     lines = [[(label_of(view.data, int(row)), "")] for row in rows]
-    pick_tiles(key, view.data, rows, lines, lambda row: open_card(view, row))
+    pick_tiles(key, view.data, rows, lines, lambda row: open_card(view, row), opens="record_card")

@@ -91,7 +91,7 @@ def _cell(view: View, found: Predictions, inside: Array, split: str) -> None:
     ]
     pick_tiles(
         "mistakes_tiles", view.data, rows, lines, lambda row: open_card(view, row),
-        chosen=hand.now(view).mask,
+        opens="record_card", chosen=hand.now(view).mask,
     )  # fmt: skip
     if count:
         messages.reading(

@@ -140,14 +140,18 @@ class Offer:
 
 
 def applicable(
-    model: Model, data: Dataset, forget: ForgetSet, excluded: Sequence[ForgetSet] = ()
-) -> list[Offer]:
-    """All methods: the recommended first with its reason, then by tier, then those that do not apply."""
+    model: Model, data: Dataset, forget: ForgetSet, excluded: Sequence[ForgetSet] = (), *,
+    retrain: float | None = None,
+) -> list[Offer]:  # fmt: skip
+    """All methods: the recommended first with its reason, then by tier, then those that do not apply.
+
+    `retrain` is the forecast of a full retrain in seconds, where it was made already.
+    """
     facts = facts_for(model, data, forget, excluded)
     offers = [_offer(METHODS[name](), facts) for name in METHODS]
     fits = [offer for offer in offers if offer.why_not is None]
     fits.sort(key=lambda offer: list(Tier).index(offer.tier))
-    name, reason = recommended([offer.method for offer in fits], facts)
+    name, reason = recommended([offer.method for offer in fits], facts, retrain)
     first = [replace(offer, reason=reason) for offer in fits if offer.method == name]
     others = [offer for offer in fits if offer.method != name]
     return first + others + [offer for offer in offers if offer.why_not is not None]
@@ -159,18 +163,19 @@ def _offer(method: Method, facts: Facts) -> Offer:
     return Offer(method.name, method.title, method.tier, method.promise, price, reason)
 
 
-def recommended(fits: Sequence[str], facts: Facts) -> tuple[str, str]:
+def recommended(fits: Sequence[str], facts: Facts, retrain: float | None = None) -> tuple[str, str]:
     """The first method to try among those that apply (strongest tier first), and why."""
     for name in ("statistics", "sisa"):
         if name in fits:
             return name, words.REASONS[name]
-    seconds = seconds_to_retrain(facts) if "retrain" in fits else np.inf
-    if "newton" in fits and is_convex(facts.model) and seconds >= CHEAP:
+    if retrain is None:
+        retrain = seconds_to_retrain(facts) if "retrain" in fits else np.inf
+    if "newton" in fits and is_convex(facts.model) and retrain >= CHEAP:
         return "newton", words.REASONS["newton"]
     if "retrain" in fits:
-        cheap = seconds < CHEAP or "compressed_retrain" not in fits
+        cheap = retrain < CHEAP or "compressed_retrain" not in fits
         name = "retrain" if cheap else "compressed_retrain"
-        return name, words.REASONS[name].format(seconds=words.duration(seconds))
+        return name, words.REASONS[name].format(seconds=words.duration(retrain))
     blocks = METHODS[fits[0]].tier is Tier.SUPPRESSED
     return fits[0], words.REASONS["suppressed" if blocks else "empirical"]
 

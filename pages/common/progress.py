@@ -6,11 +6,12 @@ import streamlit as st
 
 from disgorge_core.cases import Case
 from disgorge_core.errors import DisgorgeError
+from disgorge_core.figures.live_curve import live_curve
 from disgorge_core.figures.loss_curve import loss_curve
 from disgorge_core.jobs import Run
 from disgorge_core.words import duration
 from pages.common import charts
-from pages.common.messages import as_written, link, problem
+from pages.common.messages import as_written, link, problem, reading
 from pages.common.services import cases, lanes
 
 LIVE = ("queued", "running")
@@ -48,12 +49,18 @@ def _show(case_id: str, run_id: str, key: str, curve: bool, state_before: str) -
     elif run.state != "done":
         _ended(run, key)
     if curve and run.figures:
+        _curve(run, key)
+
+
+def _curve(run: Run, key: str) -> None:
+    """Plotly starts afresh with every new figure, so a live run gets a plain drawing."""
+    if run.state in LIVE:
+        st.html(live_curve(run.figures, template=charts.template()))
+        reading("One curve for each figure that the run reports; left is its start.")
+    else:
         figure = loss_curve(run.figures, template=charts.template())
-        charts.chart(
-            figure,
-            f"{key}_curve",
-            "Each line is one figure that the run reports; left is its start.",
-        )
+        sentence = "Each line is one figure that the run reports; left is its start."
+        charts.chart(figure, f"{key}_curve", sentence)
 
 
 def _live(run: Run, key: str) -> None:

@@ -13,6 +13,7 @@ from disgorge_core.cases import Case, Cases
 from disgorge_core.data.forget_set import from_mask
 from disgorge_core.disgorging import applicable
 from pages.common.questions import ask
+from pages.panels.plan import forecast
 from tests.pages.answers import answer_here
 from tests.pages.finished import finished_run
 
@@ -159,3 +160,14 @@ def test_a_set_outside_training_says_so_and_offers_no_run(
     assert any("in the training split" in e.value for e in app.error)
     assert "plan_run" not in [b.key for b in app.button]
     assert [b.key for b in app.selectbox] == ["plan_forget", "plan_model"]
+
+
+def test_one_forecast_serves_the_reason_and_the_price(
+    open_page: OpenPage, cases: Cases, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forecast, "seconds_to_retrain", lambda facts: 600.0)
+    app = opened(open_page, cases, case)
+    shown = text(app)
+    assert "**Recommended.** A full retrain takes about 10 minutes here" in shown
+    assert "A full retrain by its recipe takes about 10 minutes here." in shown
+    assert "about 50 minutes" in _price(app)  # five references

@@ -60,8 +60,9 @@ def _forecast(case_id: str, created: str, model: str, forget: str, _view: View) 
     loaded, chosen = desk.model(model), desk.forget(forget)
     earlier = earlier_removals(desk, loaded)
     facts = facts_for(loaded, desk.data, chosen, earlier)
-    offers = applicable(loaded, desk.data, chosen, earlier)
-    return Forecast(facts, tuple(offers), seconds_to_retrain(facts))
+    seconds = seconds_to_retrain(facts)
+    offers = applicable(loaded, desk.data, chosen, earlier, retrain=seconds)
+    return Forecast(facts, tuple(offers), seconds)
 
 
 def kept_references(view: View, found: Forecast) -> int:

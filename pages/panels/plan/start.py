@@ -31,7 +31,10 @@ WHY_REFERENCES = (
     "Models trained without the records, by the same recipe and other seeds: the yardstick of the "
     "comparison. Each costs one retrain, once; later runs on the same records use them again."
 )
-SEED = "Makes the run repeatable; another seed gives another run of the same method."
+SEED = (
+    "Makes the run repeatable. Methods without chance in them, and a full retrain, which keeps the "
+    "recipe's own seed, do not depend on it."
+)
 
 
 @PANELS.register

@@ -11,6 +11,7 @@ from disgorge_core.data.forget_set import check
 from disgorge_core.types import Array, ForgetSet
 from disgorge_core.words import RESERVATIONS
 from pages.common import hand, state, tables
+from pages.common.messages import as_written
 from pages.common.panels import PANELS, Need, View
 from pages.common.selection import copies_are, near_copies
 from pages.common.services import cases
@@ -92,7 +93,8 @@ def _records(view: View, found: Forecast) -> None:
         facts["Reason"] = html.escape(forget.reason)
     tables.facts(facts, "plan_records")
     st.caption(
-        "  \n".join(_notes(view, forget, found)), help=f"Near-copies go by {copies_are(view.data)}."
+        "  \n".join(_notes(view, forget, found)),
+        help=f"Near-copies go by {as_written(copies_are(view.data))}.",
     )
 
 
@@ -108,7 +110,9 @@ def _notes(view: View, forget: ForgetSet, found: Forecast) -> list[str]:
         f"{copies}.",
         f":material/visibility: {RESERVATIONS['by looking'] if looked else NOT_LOOKED}",
     ]
-    notes += [f":material/info: {warning}" for warning in check(view.data, forget).warnings]
+    notes += [
+        f":material/info: {as_written(warning)}" for warning in check(view.data, forget).warnings
+    ]
     if hand.HAND in state.ui().draft and hand.unsaved(view):
         notes.append(":material/edit: The selection on Explore differs from this saved set.")
     return notes

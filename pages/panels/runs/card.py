@@ -24,7 +24,7 @@ from pages.panels.runs.script import script
 def draw(view: View, run: Run, title: str, key: str) -> None:
     """Head, outcome or cause, request."""
     with st.container(border=True, key=f"card_{key}"):
-        st.markdown(f"**{title}** &nbsp; {_badges(run)}")
+        st.markdown(f"**{messages.as_written(title)}** &nbsp; {_badges(run)}")
         if run.state == "done":
             _came_of_it(view, run, key)
         else:
@@ -90,7 +90,10 @@ def _cause(run: Run) -> None:
     if run.state == "cancelled":
         st.markdown(f":gray[You stopped it after {duration(run.seconds)}. Nothing was changed.]")
         return
-    st.error(f"**{run.problem}**  \n{run.remedy}", icon=":material/error:")
+    st.error(
+        f"**{messages.as_written(run.problem)}**  \n{messages.as_written(run.remedy)}",
+        icon=":material/error:",
+    )
     if run.detail:
         with st.expander("For engineers", key=f"detail_{run.id}", type="compact"):
             st.code(run.detail, language=None)

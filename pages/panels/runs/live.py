@@ -6,6 +6,7 @@ import streamlit as st
 
 from disgorge_core.jobs import Run
 from pages.common import progress
+from pages.common.messages import as_written
 from pages.common.panels import PANELS, View
 from pages.common.services import cases, lanes
 from pages.panels.runs.history import what
@@ -26,8 +27,12 @@ class Live:
         """Title, bar, time left, curve, cancel; the queue below."""
         for run in live(view, "running"):
             with st.container(border=True, key=f"live_{run.id}", gap="xsmall"):
-                st.markdown(f"**{what(view, run)}** &nbsp; {progress.STATES['running']}")
-                progress.watch(view.case.id, run.id, key=f"live_{run.id}")
+                st.markdown(
+                    f"**{as_written(what(view, run))}** &nbsp; {progress.STATES['running']}"
+                )
+                watched = progress.watch(view.case.id, run.id, key=f"live_{run.id}")
+            if watched is None or watched.state not in progress.LIVE:
+                st.rerun()  # it ended while this was drawn: now it belongs to the history
         waiting = [run.id for run in live(view, "queued")]
         if waiting:
             with st.container(border=True, key="live_queue", gap="xsmall"):
@@ -46,7 +51,7 @@ def _queue(view: View, drawn: list[str]) -> None:
         st.rerun()
     for run in waiting:
         text, place, cancel = st.columns([7, 4, 2], vertical_alignment="center")
-        text.markdown(f"**{what(view, run)}** &nbsp; {progress.STATES['queued']}")
+        text.markdown(f"**{as_written(what(view, run))}** &nbsp; {progress.STATES['queued']}")
         place.markdown(f":gray[{progress.status_line(run)}]")
         if run.cancelling:
             cancel.markdown(":gray[Stopping]")

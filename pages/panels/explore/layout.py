@@ -16,6 +16,7 @@ from pages.common.questions import ask_soon
 from pages.common.services import cases, lanes
 
 LAYOUTS = {"pca": "Spread", "umap": "Neighbours"}
+LAST = ""  # the input of the last layer
 TITLES = {"pca": "PCA", "umap": "UMAP"}
 
 
@@ -29,9 +30,9 @@ class Places:
     digest: str
 
 
-def layers_of(view: View) -> dict[str | None, str]:
+def layers_of(view: View) -> dict[str, str]:
     """Layers whose output a map can show, in words: flat ones, as a picture's layers are too wide."""
-    found: dict[str | None, str] = {None: "before the last layer"}
+    found = {LAST: "before the last layer"}
     plain = cases().model_card(view.model).get("layers")
     if not plain:
         return found

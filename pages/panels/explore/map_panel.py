@@ -66,10 +66,11 @@ def _layer(view: View) -> str | None:
     names = layers_of(view)
     if len(names) == 1:
         return None
-    return st.selectbox(
+    chosen = st.selectbox(
         "Seen at", list(names), format_func=names.get, key="map_layer", width=185,
         help="The layer whose output decides what lies together",
     )  # fmt: skip
+    return chosen or None
 
 
 def _model(view: View) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import math
 from collections.abc import Mapping, Sequence
@@ -24,18 +25,23 @@ def live_curve(figures: Sequence[Mapping[str, float]], *, template: str = "light
 def _row(name: str, values: Sequence[float], template: str) -> str:
     p = palette(template)
     low, high = min(values), max(values)
-    line = (
-        f'<polyline points="{_points(values, low, high)}" fill="none" stroke="{p.accent}" '
-        'stroke-width="1.8" stroke-linejoin="round" vector-effect="non-scaling-stroke"/>'
-    )
-    label = html.escape(name)
+    source = base64.b64encode(drawing(values, p.accent).encode()).decode()
     return (
-        f'<div class="dg-curve" style="color:{p.muted};font-size:0.85rem">'
-        f'<b style="color:{p.text}">{label} {values[-1]:.3g}</b> &nbsp;'
+        f'<div style="color:{p.muted};font-size:0.85rem">'
+        f'<b style="color:{p.text}">{html.escape(name)} {values[-1]:.3g}</b> &nbsp;'
         f"between {low:.3g} and {high:.3g} so far"
-        f'<svg viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{label}, now {values[-1]:.3g}" style="display:block;width:100%;'
-        f'height:{HEIGHT:.0f}px;border-bottom:1px solid {p.line}">{line}</svg></div>'
+        f'<img src="data:image/svg+xml;base64,{source}" alt="" style="display:block;width:100%;'
+        f'height:{HEIGHT:.0f}px;border-bottom:1px solid {p.line}"></div>'
+    )
+
+
+def drawing(values: Sequence[float], colour: str) -> str:
+    """SVG of one curve, which stretches to any width."""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" '
+        f'preserveAspectRatio="none"><polyline points="{_points(values, min(values), max(values))}" '
+        f'fill="none" stroke="{colour}" stroke-width="1.8" stroke-linejoin="round" '
+        'vector-effect="non-scaling-stroke"/></svg>'
     )
 
 

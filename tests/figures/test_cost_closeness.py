@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from itertools import combinations
 
@@ -76,14 +77,14 @@ def test_names_keep_clear_of_each_other_and_of_marks() -> None:
 def test_a_live_curve_runs_from_the_first_report_to_the_last() -> None:
     reports = [{"seconds": float(i), "loss": 1000.0 - i} for i in range(1000)]
     text = live_curve([*reports, {"seconds": 1000.0, "loss": float("nan")}])
-    points = re.search(r'points="([^"]+)"', text)[1].split()
+    (picture,) = re.findall(r"base64,([^\"]+)", text)  # seconds are the axis, no curve
+    points = re.search(r'points="([^"]+)"', base64.b64decode(picture).decode())[1].split()
     heights = [float(point.split(",")[1]) for point in points]
     assert len(points) <= MOST_POINTS + 1
     assert heights == sorted(heights)
     assert heights[-1] == pytest.approx(HEIGHT - 4)
     assert "loss 1" in text
     assert "between 1 and 1e+03" in text
-    assert text.count("<svg") == 1  # seconds are the axis
 
 
 def test_names_from_outside_are_escaped() -> None:

@@ -88,7 +88,8 @@ def _time(seconds: float) -> str:
 
 def _cause(run: Run) -> None:
     if run.state == "cancelled":
-        st.markdown(f":gray[You stopped it after {duration(run.seconds)}. Nothing was changed.]")
+        when = f"after {duration(run.seconds)}" if run.started else "before it began"
+        st.markdown(f":gray[You stopped it {when}. Nothing was changed.]")
         return
     st.error(
         f"**{messages.as_written(run.problem)}**  \n{messages.as_written(run.remedy)}",

@@ -20,8 +20,6 @@ from pages.panels.runs.scores import scores
 
 KEY = "runs_table"
 STATES = {
-    "queued": "waiting",
-    "running": "running",
     "done": "✓ done",
     "failed": "✗ failed",
     "cancelled": "– cancelled",
@@ -48,27 +46,21 @@ class History:
         return Need(NOTHING, "disgorge/plan", "Plan a run")
 
     def draw(self, view: View) -> None:
-        """Newest first; the card below belongs to the run of the URL, else to the newest that ended."""
-        runs = cases().runs(view.case.id)
-        shown = chosen(view, runs)
+        """Newest first; the card below belongs to the run of the URL, else to the newest."""
+        runs = [run for run in cases().runs(view.case.id) if run.state not in progress.LIVE]
+        if not runs:
+            st.html('<p class="dg-muted">Nothing has ended yet.</p>')
+            return
+        shown = next((run for run in runs if run.id == view.run), runs[0])
         ids = [run.id for run in runs]
-        rows = [ids.index(shown.id)] if shown else []
         table = pd.DataFrame([_row(view, run) for run in runs])
         st.dataframe(
             table, key=KEY, hide_index=True, placeholder="", on_select=lambda: _open(ids),
             height="content" if len(runs) <= MOST_ROWS else TALLEST, selection_mode="single-row",
-            selection_default={"selection": {"rows": rows}}, column_config=_columns(view),
+            selection_default={"selection": {"rows": [ids.index(shown.id)]}}, column_config=_columns(view),
         )  # fmt: skip
         messages.reading(READ.format(score=_measure(view)))
-        if shown:
-            card.draw(view, shown, what(view, shown), "history")
-
-
-def chosen(view: View, runs: list[Run]) -> Run | None:
-    """The run of the URL if it has ended, else the newest that has; None if none has."""
-    ended = {run.id: run for run in runs if run.state not in progress.LIVE}
-    named = ended.get(view.run)
-    return named or next(iter(ended.values()), None)
+        card.draw(view, shown, what(view, shown), "history")
 
 
 def _open(ids: list[str]) -> None:
@@ -104,8 +96,9 @@ def _row(view: View, run: Run) -> dict[str, object]:
     request = run.request
     removal = request.get("task") == "disgorge"
     started = run.started
+    when = started or run.ended
     return {
-        "when": datetime.fromtimestamp(started) if started else None,
+        "when": datetime.fromtimestamp(when) if when else None,
         "what": method_title(request) if removal else what(view, run),
         "records": forget_name(view, request) if removal else "",
         "tier": "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 from playwright.sync_api import Locator, Page, expect
@@ -10,6 +11,15 @@ from playwright.sync_api import Locator, Page, expect
 from tests.journeys.conftest import finished
 
 LONG_MS = 600_000  # a training on a busy machine
+
+
+def until(page: Page, happened: Callable[[], bool], what: str, patience_ms: int = LONG_MS) -> None:
+    """Wait for something outside the page, such as a file that the app writes."""
+    for _ in range(patience_ms // 250):
+        if happened():
+            return
+        page.wait_for_timeout(250)
+    raise AssertionError(f"it did not happen: {what}")
 
 
 def part(page: Page, key: str) -> Locator:
@@ -43,6 +53,22 @@ def selected(page: Page) -> int:
     root = page.locator(".pm").first
     expect(root).to_have_attribute("data-state", "ready", timeout=LONG_MS)
     return int(root.get_attribute("data-selected") or 0)
+
+
+def choose_by_filter(page: Page, text: str) -> None:
+    """Select exactly what a filter matches."""
+    fill(page, "explore_filter", text)
+    button = part(page, "filter_replace").get_by_role("button")
+    expect(button).to_be_enabled()
+    button.click()
+    finished(page)
+
+
+def expect_selected(page: Page, count: int) -> None:
+    """Wait until the map shows this many records as selected."""
+    selected(page)
+    root = page.locator(".pm").first
+    expect(root).to_have_attribute("data-selected", str(count), timeout=60_000)
 
 
 def lasso(page: Page, corners: list[tuple[float, float]], *keys: str) -> None:

@@ -40,8 +40,10 @@ def open_table(page: Page, path: Path) -> None:
     """A new case from a table."""
     steps.press(page, "new_case")
     upload(page, "upload_data", path)
-    steps.press(page, "upload_create")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Data", timeout=steps.LONG_MS)
+    create = steps.part(page, "upload_create").get_by_role("button")
+    expect(create).to_be_enabled(timeout=steps.LONG_MS)
+    create.click()
+    expect(create).to_be_hidden(timeout=steps.LONG_MS)
 
 
 def bring_model(page: Page, path: Path) -> None:
@@ -65,19 +67,21 @@ def test_from_upload_to_download_and_back(
     cases = Cases(Workspace(tmp_path))
     truth = np.load(foreign / "truth.npz")
     open_table(page, foreign / "tumours.csv")
+    steps.until(page, lambda: len(cases.list()) == 1, "the case is made")
     case = cases.list()[0].id
     data = cases.dataset(cases.get(case).dataset)
     assert data.roles.label == "diagnosis"
     assert np.array_equal(data.split == 0, truth["train"])
 
     bring_model(page, foreign / "net.pt")
+    steps.until(page, lambda: len(cases.get(case).models) == 1, "the model is added")
     model = cases.model(cases.get(case).models[0])
     assert np.allclose(logits(model, data.x), truth["logits"], atol=1e-4)
 
     steps.visit(page, "Explore")
-    steps.fill(page, "explore_filter", "hospital == 'North' and split == 'train'")
+    steps.choose_by_filter(page, "hospital == 'North' and split == 'train'")
     wanted = ((data.meta["hospital"] == "North") & (data.split == 0)).to_numpy()
-    assert steps.selected(page) == wanted.sum()
+    steps.expect_selected(page, int(wanted.sum()))
     fid = steps.save_forget_set(page, "North", "The hospital left the study.")
     assert set(cases.forget(case, fid).ids) == set(data.ids[wanted])
 
@@ -97,7 +101,7 @@ def test_from_upload_to_download_and_back(
 
     count = len(cases.get(case).models)
     bring_model(page, after)
-    assert len(cases.get(case).models) == count + 1
+    steps.until(page, lambda: len(cases.get(case).models) == count + 1, "it is added again")
     again = cases.model(cases.get(case).models[-1])
     made = cases.model(run.result().values["after"])
     assert np.allclose(logits(again, data.x), logits(made, data.x), atol=1e-5)

@@ -33,10 +33,7 @@ def wait_for(page: Page, cases: Cases, case: str, run_id: str) -> Run:
     card = steps.part(page, f"card_{run_id}").or_(page.get_by_text("done").first)
     expect(card.first).to_be_visible(timeout=steps.LONG_MS)
     found = next(run for run in cases.runs(case) if run.id == run_id)
-    for _ in range(int(steps.LONG_MS / 500)):
-        if found.state not in ("queued", "running"):
-            break
-        page.wait_for_timeout(500)
+    steps.until(page, lambda: found.state not in ("queued", "running"), "the run ends")
     assert found.state == "done", (found.problem, found.detail)
     return found
 
@@ -57,8 +54,8 @@ def test_openmoji_from_lasso_to_two_methods_compared(serve, browser_page, tmp_pa
     page = browser_page(serve("../../app.py", {"DISGORGE_HOME": str(tmp_path)}))
     cases = Cases(Workspace(tmp_path))
     open_example(page, "openmoji")
-    steps.fill(page, "explore_filter", "artist == 'Artist 05'")
-    assert steps.selected(page) == 226
+    steps.choose_by_filter(page, "artist == 'Artist 05'")
+    steps.expect_selected(page, 226)
     steps.lasso(page, LEFT_HALF, "Control")
     expect(page.locator(".pm").first).not_to_have_attribute("data-selected", "226")
     part = steps.selected(page)
@@ -96,7 +93,7 @@ def test_two_people_at_once_each_with_a_case(serve, browser_page, tmp_path: Path
     open_example(first, "digits")
     open_example(second, "digits-mislabelled")
     steps.lasso(first, MIDDLE)
-    steps.fill(second, "explore_filter", "`label is` == 'wrong' and label != '0'")
+    steps.choose_by_filter(second, "`label is` == 'wrong' and label != '0'")
     cases = Cases(Workspace(tmp_path))
     mine = steps.save_forget_set(first, "Middle", "mine")
     other = steps.save_forget_set(second, "Wrong", "theirs")

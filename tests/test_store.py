@@ -182,7 +182,9 @@ def test_purge_and_paths_stay_inside(tmp_path: Path, path: str) -> None:
     assert (tmp_path / "x").exists()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.text(alphabet=st.sampled_from("ab./\\~\0\n%-_é$ "), max_size=12))
 def test_no_text_leads_out(tmp_path: Path, text: str) -> None:
     try:

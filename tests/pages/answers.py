@@ -18,6 +18,7 @@ from pages.common import questions
 
 def answer_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the lanes' worker; questions, tasks and results stay what they are."""
+
     def ask(
         self: Lanes, case_id: str, request: Mapping[str, Any], timeout: float = 0
     ) -> TaskResult:

@@ -69,7 +69,10 @@ def main() -> None:
     np.savez_compressed(Path(__file__).with_name("digits.npz"), **arrays)
     sha = hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays.values()))
     print(sha.hexdigest())
-    print(np.bincount(split), [np.bincount(label[split == s], minlength=10).tolist() for s in range(3)])
+    print(
+        np.bincount(split),
+        [np.bincount(label[split == s], minlength=10).tolist() for s in range(3)],
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import socket
+import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def open_own(asked: argparse.Namespace) -> int:
-    """Make a case of the user's own network and data, then become the app."""
+    """Make a case of the user's own network and data, then run the app on it."""
     sys.path.insert(0, str(Path.cwd()))
     roles = {name: getattr(asked, name) for name in ("label", "id", "owner", "source", "split")}
     data = load_dataset(asked.data, **roles)
@@ -72,8 +75,11 @@ def open_own(asked: argparse.Namespace) -> int:
     os.environ[own_code.ALLOWED] = asked.model
     root = Path(os.environ.get("DISGORGE_HOME", "workspace")).absolute()
     case = Cases(Workspace(root)).create(asked.name or data.name, data, (model,))
-    print(f"http://127.0.0.1:{asked.port}/explore?case={case.id}", flush=True)
-    return 0 if asked.only_make else _become_the_app(asked.port, root)
+    address = f"http://127.0.0.1:{asked.port}/explore?case={case.id}"
+    if not asked.only_make:
+        return _run_the_app(asked.port, root, address)
+    print(address)
+    return 0
 
 
 def own_model(asked: argparse.Namespace, data: Dataset) -> Model:
@@ -101,15 +107,29 @@ def _load(network: nn.Module, path: Path) -> None:
         ) from None
 
 
-def _become_the_app(port: int, root: Path) -> int:
+def _run_the_app(port: int, root: Path, address: str) -> int:
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise DisgorgeError(f"Port {port} is in use.", "Choose another with --port.")
     path = os.pathsep.join([str(Path.cwd()), str(APP.parent), os.environ.get("PYTHONPATH", "")])
-    os.environ |= {"PYTHONPATH": path, "OMP_WAIT_POLICY": "PASSIVE", "DISGORGE_HOME": str(root)}
-    os.chdir(APP.parent)
+    own = {"PYTHONPATH": path, "OMP_WAIT_POLICY": "PASSIVE", "DISGORGE_HOME": str(root)}
     command = [sys.executable, "-m", "streamlit", "run", str(APP), f"--server.port={port}"]
-    os.execv(sys.executable, command)
+    with subprocess.Popen(command, cwd=APP.parent, env=os.environ | own) as app:
+        _look_once(port, app)
+        print(f"Your case is on {address}  (stop with Ctrl+C)", flush=True)
+        return app.wait()
+
+
+def _look_once(port: int, app: subprocess.Popen[bytes]) -> None:
+    """A first look registers the pages, so that the link opens on a fresh server."""
+    while app.poll() is None:
+        try:
+            urllib.request.urlopen(
+                f"http://127.0.0.1:{port}/_stcore/script-health-check", timeout=120
+            )
+            return
+        except OSError:
+            time.sleep(0.25)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,8 @@ def wait_for(page: Page, cases: Cases, case: str, run_id: str) -> Run:
     found = next(run for run in cases.runs(case) if run.id == run_id)
     steps.until(page, lambda: found.state not in ("queued", "running"), "the run ends")
     assert found.state == "done", (found.problem, found.detail)
+    expect(page.get_by_text(found.result().values["outcome"]["claim"]).first).to_be_visible()
+    finished(page)
     return found
 
 

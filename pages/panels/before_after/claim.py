@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
 from disgorge_core.types import Tier
@@ -40,11 +43,23 @@ class Claim:
 def _figures(found: compared.Compared) -> None:
     o = found.outcome
     cells = [
-        ("Removed from training", f"{int(found.comparison.forget[found.data.split == 0].sum()):,}"),
+        (_what(o), f"{int(found.comparison.forget[found.data.split == 0].sum()):,}"),
         ("Time", duration(o["cost"]["seconds"])),
         ("Cost", f"{100 * o['cost']['of_full']:.0f} % of a retrain"),
         ("References", f"{len(found.comparison.references)}"),
-        ("Effect on the weights", o["effect"]),
+        ("Weights", _moved(o["distance"])),
     ]
     for place, (name, value) in zip(st.columns(len(cells)), cells, strict=True):
         place.metric(name, value)
+
+
+def _what(outcome: Mapping[str, Any]) -> str:
+    blocked = outcome["tier"] == Tier.SUPPRESSED
+    return "Training records blocked" if blocked else "Removed from training"
+
+
+def _moved(distance: float) -> str:
+    """How far the weights moved, as a share of their length; a number that is none: another shape."""
+    if distance != distance:
+        return "another shape"
+    return f"moved by {100 * distance:.2g} %" if distance else "unchanged"

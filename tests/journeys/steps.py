@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.journeys.conftest import finished
 
-LONG_MS = 240_000  # a training on a busy machine
+LONG_MS = 600_000  # a training on a busy machine
 
 
 def until(page: Page, happened: Callable[[], bool], what: str, patience_ms: int = LONG_MS) -> None:

@@ -83,7 +83,10 @@ def test_openmoji_from_lasso_to_two_methods_compared(serve, browser_page, tmp_pa
         table = overview(Comparison.from_arrays(run.result().arrays), data).set_index("set")
         assert table.loc[REMOVED, "after"] == pytest.approx(score[1])
     steps.visit(page, "Runs")
-    expect(page.get_by_text("Retrain without the records").first).to_be_visible()
+    page.get_by_role("tab", name="Compare methods").click()
+    finished(page)
+    for name in ("Retrain without the records", "Influence step (EK-FAC)"):
+        expect(page.locator(".js-plotly-plot").get_by_text(name).first).to_be_visible()
     assert page.outside == []
 
 

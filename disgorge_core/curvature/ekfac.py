@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor
 
-from disgorge_core.curvature.factors import Batches, bases, moments
+from disgorge_core.curvature.factors import Batches, bases, moments, sampled
 from disgorge_core.curvature.records import Single
 from disgorge_core.curvature.sites import Capture, Site
 
@@ -137,8 +138,14 @@ def fit_ekfac(
     part: str,
     seed: int = 0,
 ) -> EkFac:
-    """Two passes over the batches: the factors' eigenvectors, then the eigenvalues in their basis."""
-    found = moments(one, batches(), bases(one, batches(), seed), seed)
+    """Two passes over the batches: the factors' eigenvectors, then the eigenvalues in their basis.
+
+    `factors` says where columns are sampled; it is seeded, so that the same records give the same.
+    """
+    few = sampled(one, n)
+    columns = one.loss.mixture if few else one.loss.columns
+    turned = bases(one, islice(batches(), 0, None, 2 if few else 1), seed, columns)
+    found = moments(one, batches(), turned, seed + int(few), columns)
     rule = DAMPING if damping is None else damping
     shifts = [l2 + rule * float(m.values.mean() / n) for m in found]
     kept = _largest([m.values / n for m in found], shifts, coordinates)
@@ -146,7 +153,7 @@ def fit_ekfac(
         Block(m.site, *m.basis, m.values / n, m.plain / n, shift, where)
         for m, shift, where in zip(found, shifts, kept, strict=True)
     )
-    return EkFac(blocks, l2, part, 2.0 * n)
+    return EkFac(blocks, l2, part, (1.5 if few else 2.0) * n)
 
 
 def _largest(values: list[Tensor], shifts: list[float], count: int) -> list[tuple[Tensor, Tensor]]:

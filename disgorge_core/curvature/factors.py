@@ -2,23 +2,36 @@
 
 The Hessian in the logits is a sum over columns (`Loss.columns`), each of which is sent back through the
 network. What a layer takes in is the same for all columns, so it is unfolded and turned only once.
+
+For more than EXACT records and a network with convolutions not every column of each record is sent back,
+but one random mixture of them (`Loss.mixture`), whose grams and squares have the same expectation: both
+passes are means over many records and positions, and the cost no longer grows with the number of classes.
+The passes draw apart, so that no basis fits its own noise, and the first reads every second batch: the
+eigenvalues in a basis are measured on all records, however the basis was found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from disgorge_core.curvature.records import Single
 from disgorge_core.curvature.sites import Site, capture
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 Basis = tuple[Tensor | None, Tensor | None]
+Columns = Callable[[Tensor, torch.Generator], Tensor]
+EXACT = 256  # records up to which all columns are summed, whatever the network
 
 
-def bases(one: Single, batches: Batches, seed: int) -> list[Basis]:
+def sampled(one: Single, n: int) -> bool:
+    """Whether the curvature of n records is drawn from mixtures instead of summed."""
+    return n > EXACT and any(isinstance(site.module, nn.Conv2d) for site in one.sites)
+
+
+def bases(one: Single, batches: Batches, seed: int, columns: Columns) -> list[Basis]:
     """For each site: eigenvectors (outputs, outputs) and (inputs, inputs) of its factors, or none."""
     outputs: dict[str, Tensor | float] = {s.name: 0.0 for s in one.sites if s.factored}
     inputs = dict(outputs)
@@ -28,7 +41,7 @@ def bases(one: Single, batches: Batches, seed: int) -> list[Basis]:
         seen = capture(one.network, one.sites, x)
         for site in sites:
             inputs[site.name] += _gram(site.taken(seen.inputs[site.name]))
-        for column in one.loss.columns(seen.logits.detach(), generator):
+        for column in columns(seen.logits.detach(), generator):
             slopes = seen.gradients(column)
             for site in sites:
                 outputs[site.name] += _gram(site.given(slopes[site.name]))
@@ -36,8 +49,9 @@ def bases(one: Single, batches: Batches, seed: int) -> list[Basis]:
 
 
 def _gram(factor: Tensor) -> Tensor:
-    flat = factor.flatten(0, 1)
-    return flat.T @ flat
+    if factor.shape[1] == 1:
+        return factor[:, 0].T @ factor[:, 0]
+    return (factor.mT @ factor).sum(0)  # products of each record, so that nothing is copied
 
 
 def _eigenvectors(outputs: Tensor | float | None, inputs: Tensor | float | None) -> Basis:
@@ -73,8 +87,8 @@ class Moments:
             self._out = self._out + out.square()
         else:
             each = self.site.given(g).mT @ self._into
-            self.values = self.values + (left.T @ each @ right).square().sum(0)
-            self.plain = self.plain + each.square().sum(0)
+            self.values += (left.T @ (each @ right)).square_().sum(0)
+            self.plain += each.square_().sum(0)
 
     def close(self) -> None:
         """The end of the batch."""
@@ -85,7 +99,9 @@ class Moments:
             self.plain = self.plain + self._out.T @ into.square()
 
 
-def moments(one: Single, batches: Batches, found: list[Basis], seed: int) -> list[Moments]:
+def moments(
+    one: Single, batches: Batches, found: list[Basis], seed: int, columns: Columns
+) -> list[Moments]:
     """Second moments of every site over all batches."""
     layers = [Moments(site, basis) for site, basis in zip(one.sites, found, strict=True)]
     generator = torch.Generator().manual_seed(seed)
@@ -93,7 +109,7 @@ def moments(one: Single, batches: Batches, found: list[Basis], seed: int) -> lis
         seen = capture(one.network, one.sites, x)
         for layer in layers:
             layer.open(seen.inputs[layer.site.name])
-        for column in one.loss.columns(seen.logits.detach(), generator):
+        for column in columns(seen.logits.detach(), generator):
             slopes = seen.gradients(column)
             for layer in layers:
                 layer.add(slopes[layer.site.name])

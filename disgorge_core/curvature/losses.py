@@ -65,6 +65,15 @@ class Loss:
         drawn = torch.multinomial(p, 1, generator=generator)[:, 0]
         return (p - eye[drawn])[None]
 
+    def mixture(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """One column m (1, n, c) with E m mᵀ = Σ_k d dᵀ: the sum of all columns d with random signs.
+
+        Signs are ±1, drawn for each record: products of different columns vanish in expectation.
+        """
+        columns = self.columns(z, generator)
+        signs = torch.randint(0, 2, columns.shape[:2], generator=generator) * 2 - 1
+        return (signs[:, :, None] * columns).sum(0, keepdim=True)
+
     def _wanted(self, z: Tensor, y: Tensor) -> Tensor:
         if self.task == "classification":
             return 2 * F.one_hot(y, z.shape[1]).to(z.dtype) - 1

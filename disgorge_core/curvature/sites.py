@@ -67,12 +67,12 @@ class Site:
     def taken(self, a: Tensor) -> Tensor:
         """What its weights multiply: inputs (n, positions, inputs [+ 1 for the bias])."""
         if isinstance(self.module, nn.Conv2d):
-            right = unfold(self.module, a).mT
+            right = unfold(self.module, a)
         else:
-            right = a.reshape(len(a), -1, a.shape[-1])
-        if self.module.bias is None:
-            return right
-        return torch.cat([right, right.new_ones(*right.shape[:2], 1)], 2)
+            right = a.reshape(len(a), -1, a.shape[-1]).mT
+        if self.module.bias is not None:
+            right = torch.cat([right, right.new_ones(len(right), 1, right.shape[2])], 1)
+        return right.mT
 
     def given(self, g: Tensor) -> Tensor:
         """Gradients at its output (n, positions, outputs)."""

@@ -7,7 +7,7 @@ from torch import nn
 from torch.func import functional_call, hessian, jacrev
 from torch.nn import functional as F
 
-from disgorge_core.curvature import fit_curvature, per_sample_gradients, removal_direction
+from disgorge_core.curvature import factors, fit_curvature, per_sample_gradients, removal_direction
 from disgorge_core.curvature.records import single
 from disgorge_core.curvature.sites import capture
 from disgorge_core.errors import BadParam, NotApplicable
@@ -240,6 +240,25 @@ def test_many_classes_are_sampled_close_to_the_sum():
     wanted = (p * (1 - p)).T @ a.square() / len(a)
     assert np.corrcoef(found.flatten(), wanted.flatten())[0, 1] > 0.95
     assert abs(float(found.sum() / wanted.sum()) - 1) < 0.05
+
+
+def test_mixed_columns_of_pictures_come_close_to_the_sum_of_all(monkeypatch):
+    layers = [nn.Conv2d(2, 3, 3, padding=1), nn.Tanh(), nn.Flatten(), nn.Linear(75, 6)]
+    model = image_model(seeded(lambda: nn.Sequential(*layers)), 2, classes=6)
+    x, y = pictures(600, 5, 2, 6)
+    mixed = fit_curvature(model, x, y, l2=0.0, kind="ekfac")
+    again = fit_curvature(model, x, y, l2=0.0, kind="ekfac")
+    monkeypatch.setattr(factors, "EXACT", len(x))
+    summed = fit_curvature(model, x, y, l2=0.0, kind="ekfac")
+    assert mixed.passes < summed.passes
+    for name, wanted in summed.diagonal().items():
+        found = mixed.diagonal()[name]
+        assert torch.equal(found, again.diagonal()[name])
+        assert not torch.equal(found, wanted)
+        assert abs(float(found.sum() / wanted.sum()) - 1) < 0.1
+    v = {k: torch.randn_like(p) for k, p in model.network.named_parameters()}
+    one, other = flat(mixed.multiply(v)), flat(summed.multiply(v))
+    assert float(one @ other / one.norm() / other.norm()) > 0.97
 
 
 def test_removal_direction_is_uphill_of_what_leaves():

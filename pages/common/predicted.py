@@ -12,6 +12,7 @@ import pandas as pd
 
 from disgorge_core import metrics
 from disgorge_core.comparison import Comparison, sets
+from disgorge_core.runs import TaskResult
 from disgorge_core.types import Array, Dataset
 from pages.common.panels import Need, View
 from pages.common.predictions import Predictions, predictions
@@ -54,8 +55,8 @@ class Predicted:
     def believable(self) -> bool:
         """Whether the typical change of a kept record is smaller than its margin (or residual)."""
         rows = self.outside
-        now = np.abs(metrics.standing(self.comparison.before, self.data.y, self.data.task)[rows])
-        return bool(np.median(np.abs(self.change[rows])) < np.median(now)) if len(rows) else False
+        c, task = self.comparison, self.data.task
+        return smaller(self.change[rows], metrics.standing(c.before, self.data.y, task)[rows])
 
     def said(self, row: int) -> str:
         """The estimated prediction of one record."""
@@ -90,6 +91,23 @@ class Predicted:
 def _mean_row(name: str, values: Array) -> Mapping[str, Any]:
     e = metrics.mean_estimate(values)
     return {"group": name, "n": e.n, "value": e.value, "low": e.low, "high": e.high}
+
+
+def smaller(change: Array, now: Array) -> bool:
+    """Whether the typical change (m,) of margins or residuals is smaller than they typically are."""
+    return bool(np.median(np.abs(change)) < np.median(np.abs(now))) if len(now) else False
+
+
+def holds(view: View, found: TaskResult) -> bool:
+    """Whether an answered prediction stays where a first-order estimate holds, for the records kept."""
+    data, rows, before = view.data, np.asarray(found.arrays["rows"]), found.arrays["before"]
+    gone = cases().forget(view.case.id, view.forget).mask(data)
+    kept = (data.split[rows] > 0) & ~gone[rows]
+    y = data.y[rows][kept]
+    now, then = (
+        metrics.standing(z[kept], y, data.task) for z in (before, before + found.arrays["change"])
+    )
+    return smaller(then - now, now)
 
 
 def predicted(view: View) -> Predicted:

@@ -151,6 +151,20 @@ def test_predicted_effect_is_the_librarys(open_page: OpenPage, cases: Cases, cas
     assert f"**{100 * share:.1f} % right** on test" in text(app)
 
 
+def test_an_effect_beyond_what_holds_is_not_a_number(
+    open_page: OpenPage, cases: Cases, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fid = cases.forget_sets(case.id)[0][0]
+    found = ask(case, "predicted_effect", model=case.models[0], forget=fid)
+    change = np.random.default_rng(0).normal(scale=1e3, size=found.arrays["change"].shape)
+    far = replace(found, arrays={**found.arrays, "change": change})
+    monkeypatch.setattr("pages.panels.plan.effect.ask", lambda *_, **__: far)
+    app = opened(open_page, cases, case)
+    app.button(key="plan_effect").click().run()
+    assert any("beyond where a first-order" in w.value for w in app.warning)
+    assert "% right" not in text(app)
+
+
 def test_a_set_outside_training_says_so_and_offers_no_run(
     open_page: OpenPage, cases: Cases, case: Case
 ) -> None:

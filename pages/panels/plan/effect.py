@@ -7,6 +7,7 @@ import streamlit as st
 from disgorge_core.errors import DisgorgeError
 from pages.common import messages, state
 from pages.common.panels import View
+from pages.common.predicted import BEYOND, holds
 from pages.common.questions import ask
 
 ASKED = "plan_effect"  # draft: for which model and forget set the question was asked
@@ -34,8 +35,12 @@ def _answer(view: View) -> None:
     try:
         with st.spinner("Estimating"):
             found = ask(view.case, "predicted_effect", model=view.model, forget=view.forget)
+            believable = holds(view, found)
     except DisgorgeError as error:
         messages.problem(error)
+        return
+    if found.values["splits"] and not believable:  # no number is better than a wrong one
+        st.warning(BEYOND, icon=":material/warning:")
         return
     splits = found.values["splits"]
     split = "test" if "test" in splits else next(iter(splits), "")

@@ -108,7 +108,7 @@ def _line(found: compared.Compared) -> dict[str, Any]:
     column = pd.DataFrame({"value": first.iloc[0].to_numpy()}, index=first.columns.astype(str))
     edited = st.data_editor(
         column.astype("string"), key=f"before_after_line_{row}", height=420,
-        column_config={"_index": "column"},
+        column_config={"_index": "column"}, disabled=["_index"],
     )  # fmt: skip
     return {name: _typed(found.data, name, value) for name, value in edited["value"].items()}
 

@@ -67,7 +67,7 @@ def test_openmoji_from_lasso_to_two_methods_compared(serve, browser_page, tmp_pa
 
     runs = []
     for method in ("retrain", "influence_step"):
-        run_id = steps.run_method(page, method, references=1)
+        run_id = steps.run_method(page, method, references=2)
         runs.append(wait_for(page, cases, "openmoji", run_id))
     rebuilt, edited = (removed_score(cases, "openmoji", run) for run in runs)
     assert rebuilt[0] > 0.9  # the model knew them ...

@@ -1,0 +1,36 @@
+"""The words of the design as frozen dataclasses; read these files first.
+
+Arrays are numpy: `(n, ...)` has one row for each record of the dataset, in the dataset's order.
+"""
+
+from disgorge_core.types.data import SPLITS, Dataset, ForgetSet, Roles
+from disgorge_core.types.models import (
+    Column,
+    Layer,
+    Lineage,
+    Member,
+    Model,
+    Preprocessing,
+    Recipe,
+)
+from disgorge_core.types.plain import Array, digest_of
+from disgorge_core.types.results import (
+    Change,
+    Cost,
+    Embedding,
+    Estimate,
+    Family,
+    Outcome,
+    Progress,
+    Report,
+    Scores,
+    Tier,
+    Timing,
+    silent,
+)
+
+__all__ = [
+    "SPLITS", "Array", "Change", "Column", "Cost", "Dataset", "Embedding", "Estimate", "Family",
+    "ForgetSet", "Layer", "Lineage", "Member", "Model", "Outcome", "Preprocessing", "Progress", "Recipe",
+    "Report", "Roles", "Scores", "Tier", "Timing", "digest_of", "silent",
+]  # fmt: skip

@@ -82,8 +82,9 @@ def main(models: int = 6, say: Callable[[str], None] = print) -> None:
     """Print the table for ensembles of this many models."""
     example, started = EXAMPLES["digits-mislabelled"](), time.perf_counter()
     data = example.dataset()
-    forget = example.suggested(data)
-    mask, blueprint = forget.mask(data), (example.architecture, example.settings, example.recipe)
+    forget = example.suggested(data)[0]
+    planned = example.models[0]
+    mask, blueprint = forget.mask(data), (planned.architecture, planned.settings, planned.recipe)
     rows = parts(data, ~mask, mask)
     everything = np.ones(len(data), dtype=bool)
     originals = references(data, everything, *blueprint, list(range(models))).models
@@ -91,7 +92,7 @@ def main(models: int = 6, say: Callable[[str], None] = print) -> None:
         references(data, ~mask, *blueprint, list(range(start, start + models))).logits(data.x)
         for start in (100, 200)
     )
-    say(f"{models} models a side, |F| = {mask.sum()}, recipe {example.recipe}")
+    say(f"{models} models a side, |F| = {mask.sum()}, recipe {planned.recipe}")
     say("  ".join(["".ljust(22), " cost", "    FA", *(f"KLoM {part}" for part in rows)]))
     say(
         line(

@@ -105,12 +105,13 @@ class Cases:
             return self._create(case_id, name, dataset, tuple(models), example)
 
     def open_example(self, name: str) -> Case:
-        """The case of a worked example: made at the first call, with its forget set, then reopened."""
+        """The case of a worked example: made at the first call, with its forget sets, then reopened."""
         with self.locked():
             if not (self.workspace.case(name) / CASE).exists():
                 shown = example(name)
                 case = self._create(name, shown.title, shown.dataset, shown.models, name)
-                self.save_forget(case.id, shown.forget)
+                for forget in reversed(shown.forgets):  # the newest is the one to begin with
+                    self.save_forget(case.id, forget)
         return self.get(name)
 
     def _create(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pandas as pd
 
 from disgorge_core.data.forget_set import where
-from disgorge_core.examples.shipped import arrays, pictures
+from disgorge_core.examples.shipped import Planned, arrays, pictures
 from disgorge_core.registry import EXAMPLES
 from disgorge_core.types import Dataset, ForgetSet, Recipe, Roles
 
@@ -28,9 +28,14 @@ class Digits:
         "their consent: what does the model still know of that style once their pictures are out?"
     )
     order: ClassVar[int] = 20
-    architecture: ClassVar[str] = "mlp"
-    settings: ClassVar[dict[str, Any]] = {"width": 96, "depth": 2}
-    recipe: ClassVar[Recipe] = Recipe(epochs=60, lr=0.1, batch=64, l2=1e-4, seed=7)
+    models: ClassVar[tuple[Planned, ...]] = (
+        Planned(
+            "digits",
+            "mlp",
+            Recipe(epochs=60, lr=0.1, batch=64, l2=1e-4, seed=7),
+            {"width": 96, "depth": 2},
+        ),
+    )
 
     def dataset(self) -> Dataset:
         """The pictures with digit, style and split."""
@@ -39,7 +44,7 @@ class Digits:
         meta = pd.DataFrame({"style": pd.Categorical(style)})
         return pictures("digits", found, DIGITS, meta, Roles(owner="style"), LICENCE)
 
-    def suggested(self, data: Dataset) -> ForgetSet:
+    def suggested(self, data: Dataset) -> tuple[ForgetSet, ...]:
         """The most common of the three styles of the digit 1."""
         reason = "The writers of this style withdrew their consent."
-        return where(data, "style == '1 style 1'", name="One style of 1", reason=reason)
+        return (where(data, "style == '1 style 1'", name="One style of 1", reason=reason),)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pandas as pd
 
 from disgorge_core.data.forget_set import where
 from disgorge_core.examples.digits import DIGITS, LICENCE
-from disgorge_core.examples.shipped import arrays, named, pictures
+from disgorge_core.examples.shipped import Planned, arrays, named, pictures
 from disgorge_core.registry import EXAMPLES
 from disgorge_core.types import Dataset, ForgetSet, Recipe, Roles
 
@@ -26,9 +26,14 @@ class DigitsMislabelled:
         "by heart. They were found and must go: the hardest kind of removal, and the clearest to see."
     )
     order: ClassVar[int] = 30
-    architecture: ClassVar[str] = "mlp"
-    settings: ClassVar[dict[str, Any]] = {"width": 96, "depth": 2}
-    recipe: ClassVar[Recipe] = Recipe(epochs=60, lr=0.1, batch=64, l2=1e-4, seed=7)
+    models: ClassVar[tuple[Planned, ...]] = (
+        Planned(
+            "digits-mislabelled",
+            "mlp",
+            Recipe(epochs=60, lr=0.1, batch=64, l2=1e-4, seed=7),
+            {"width": 96, "depth": 2},
+        ),
+    )
 
     def dataset(self) -> Dataset:
         """The pictures with the given label, the true label and whether they agree."""
@@ -50,7 +55,7 @@ class DigitsMislabelled:
             "noisy_label",
         )
 
-    def suggested(self, data: Dataset) -> ForgetSet:
+    def suggested(self, data: Dataset) -> tuple[ForgetSet, ...]:
         """The records whose label is wrong."""
         reason = "Their labels are wrong."
-        return where(data, "`label is` == 'wrong'", name="Wrong labels", reason=reason)
+        return (where(data, "`label is` == 'wrong'", name="Wrong labels", reason=reason),)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pandas as pd
 
 from disgorge_core.data.forget_set import where
-from disgorge_core.examples.shipped import arrays, named, pictures
+from disgorge_core.examples.shipped import Planned, arrays, named, pictures
 from disgorge_core.registry import EXAMPLES
 from disgorge_core.types import Dataset, ForgetSet, Recipe, Roles
 
@@ -30,9 +30,14 @@ class OpenMoji:
         "and how would anyone know?"
     )
     order: ClassVar[int] = 10
-    architecture: ClassVar[str] = "cnn"
-    settings: ClassVar[dict[str, Any]] = {"width": 16, "places": "each"}
-    recipe: ClassVar[Recipe] = Recipe(epochs=12, lr=0.01, batch=64, l2=5e-4, seed=7)
+    models: ClassVar[tuple[Planned, ...]] = (
+        Planned(
+            "openmoji",
+            "cnn",
+            Recipe(epochs=12, lr=0.01, batch=64, l2=5e-4, seed=7),
+            {"width": 16, "places": "each"},
+        ),
+    )
 
     def dataset(self) -> Dataset:
         """The pictures with group, artist, subgroup, title and near-duplicate cluster."""
@@ -49,7 +54,7 @@ class OpenMoji:
         roles = Roles(label="group", owner="artist", near="near")
         return pictures("openmoji", found, classes, meta, roles, LICENCE)
 
-    def suggested(self, data: Dataset) -> ForgetSet:
+    def suggested(self, data: Dataset) -> tuple[ForgetSet, ...]:
         """All pictures of one artist."""
         reason = "The artist does not want their work used for training."
-        return where(data, "artist == 'Artist 05'", name="Artist 05", reason=reason)
+        return (where(data, "artist == 'Artist 05'", name="Artist 05", reason=reason),)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -18,6 +18,17 @@ from disgorge_core.types import Array, Dataset, ForgetSet, Model, Recipe, Roles
 ASSETS = Path(__file__).parents[2] / "assets" / "examples"
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A model that an example ships: the folder it lies in, and all that makes it again."""
+
+    folder: str
+    architecture: str
+    recipe: Recipe
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    title: str = ""  # what a visitor reads; "<folder> model" if empty
+
+
 class WorkedExample(Protocol):
     """The shape of every registered example; `story` is what a visitor reads before opening it."""
 
@@ -25,47 +36,50 @@ class WorkedExample(Protocol):
     title: ClassVar[str]
     story: ClassVar[str]
     order: ClassVar[int]
-    architecture: ClassVar[str]
-    settings: ClassVar[dict[str, Any]]
-    recipe: ClassVar[Recipe]
+    models: ClassVar[tuple[Planned, ...]]
 
     def dataset(self) -> Dataset:
         """The real data."""
         ...
 
-    def suggested(self, data: Dataset) -> ForgetSet:
-        """The forget set that the story is about."""
+    def suggested(self, data: Dataset) -> tuple[ForgetSet, ...]:
+        """The forget sets that the story is about, the one to begin with first."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """An opened example: `models` as shipped, `forget` as suggested."""
+    """An opened example: `models` as shipped, `forgets` as suggested."""
 
     name: str
     title: str
     story: str
     dataset: Dataset
     models: tuple[Model, ...]
-    forget: ForgetSet
+    forgets: tuple[ForgetSet, ...]
 
     @property
     def model(self) -> Model:
         """The first of the models."""
         return self.models[0]
 
+    @property
+    def forget(self) -> ForgetSet:
+        """The first of the forget sets."""
+        return self.forgets[0]
+
 
 def example(name: str) -> Example:
     """A worked example by name; raises DisgorgeError that lists the known ones."""
     kind = EXAMPLES[name]()
     data = kind.dataset()
-    model = load_model_folder(model_folder(name))
-    return Example(name, kind.title, kind.story, data, (model,), kind.suggested(data))
+    models = tuple(load_model_folder(model_folder(planned)) for planned in kind.models)
+    return Example(name, kind.title, kind.story, data, models, kind.suggested(data))
 
 
-def model_folder(name: str) -> Path:
-    """Where an example's model is shipped."""
-    return ASSETS / "models" / name
+def model_folder(planned: Planned) -> Path:
+    """Where a model of an example is shipped."""
+    return ASSETS / "models" / planned.folder
 
 
 def arrays(folder: str, file: str) -> dict[str, Array]:

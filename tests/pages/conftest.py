@@ -40,7 +40,7 @@ def case(cases: Cases) -> Case:
     data = example.dataset()
     model = training.fit(data, "mlp", Recipe(epochs=3, seed=1), settings={"width": 8}, name="small")
     made = cases.create("Digits case", data, [model])
-    cases.save_forget(made.id, example.suggested(data))
+    cases.save_forget(made.id, example.suggested(data)[0])
     return made
 
 

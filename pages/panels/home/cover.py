@@ -26,7 +26,7 @@ def cover(name: str) -> str:
     data = example.dataset()
     if data.kind != "image":
         return _bars(data)
-    return _mosaic(data, example.suggested(data).mask(data))
+    return _mosaic(data, example.suggested(data)[0].mask(data))
 
 
 def _mosaic(data: Dataset, forget: Array) -> str:

@@ -68,18 +68,28 @@ def plain_errors() -> Iterator[None]:
         ) from error
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file's content as a whole or not at all; raises StoreError."""
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path`: the file written there takes its place at the end, or none does.
+
+    Raises StoreError.
+    """
     temporary = path.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
     with plain_errors():
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            temporary.write_bytes(content)
+            yield temporary
             _force(temporary)
             temporary.replace(path)
             _force(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file's content as a whole or not at all; raises StoreError."""
+    with writing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -7,16 +7,43 @@ from typing import Any
 
 import numpy as np
 
-from disgorge_core import features
-from disgorge_core.disgorging import disgorge
+from disgorge_core import disgorging, features
 from disgorge_core.errors import BadParam
 from disgorge_core.models.prediction import probabilities
 from disgorge_core.params import make
 from disgorge_core.projections import align
 from disgorge_core.registry import ESTIMATORS, PROJECTIONS
-from disgorge_core.types import Array, Dataset, Embedding, Model, Report, Scores, silent
+from disgorge_core.types import (
+    Array,
+    Dataset,
+    Embedding,
+    ForgetSet,
+    Model,
+    Outcome,
+    Report,
+    Scores,
+    silent,
+)
 
-__all__ = ["disgorge", "embed", "influence", "predict"]
+
+def disgorge(
+    model: Model,
+    data: Dataset,
+    forget: ForgetSet,
+    method: str = "retrain",
+    *,
+    seed: int = 0,
+    excluded: Sequence[ForgetSet] = (),
+    report: Report = silent,
+    **settings: Any,
+) -> Outcome:
+    """A new model without the forget set; `settings` are those of the method, by name.
+
+    `excluded` are the forget sets of earlier requests. Raises as `disgorging.disgorge` does.
+    """
+    return disgorging.disgorge(
+        model, data, forget, method, seed=seed, settings=settings, excluded=excluded, report=report
+    )
 
 
 def influence(

@@ -38,6 +38,9 @@ def of(data: Dataset, ids: Iterable[str], how: str = "", **about: Unpack[About])
     return ForgetSet(tuple(names), data.digest, made=(how or f"{len(names):,} ids",), **about)
 
 
+ForgetSet.where, ForgetSet.of = where, of  # how scripts write it
+
+
 def from_mask(
     data: Dataset, mask: Array, how: str, by_looking: bool = False, **about: Unpack[About]
 ) -> ForgetSet:

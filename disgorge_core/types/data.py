@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -93,7 +94,14 @@ def _key(name: str) -> int:
 
 @dataclass(frozen=True, eq=False)
 class ForgetSet:
-    """Records to remove: immutable, named, with how they were chosen and why."""
+    """Records to remove: immutable, named, with how they were chosen and why.
+
+    `ForgetSet.where(data, filter)` and `ForgetSet.of(data, ids)` make one; `data.forget_set` gives them,
+    because filters and ids are read above the types.
+    """
+
+    where: ClassVar[Callable[..., ForgetSet]]
+    of: ClassVar[Callable[..., ForgetSet]]
 
     ids: tuple[str, ...]  # sorted, unique
     dataset: str  # the dataset's digest

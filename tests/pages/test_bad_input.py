@@ -256,7 +256,7 @@ def test_a_training_that_diverges_is_said_on_the_runs_page(
 ) -> None:
     request = {
         "task": "train", "architecture": "mlp", "settings": {"width": 8}, "label": "wild",
-        "recipe": {"epochs": 30, "lr": 100.0, "momentum": 0.99},
+        "recipe": {"epochs": 30, "lr": 100.0, "l2": 1.0},
     }  # fmt: skip
     run = new_run(cases.workspace.case(case.id), request)
     work(cases, run)

@@ -4,8 +4,9 @@ For a layer with gradients Σ_p g_p a_pᵀ: A = E Σ_p a_p a_pᵀ = U_A · U_A�
 H ≈ (U_G ⊗ U_A) diag(Λ) (U_G ⊗ U_A)ᵀ with Λ_kl = E[(U_Gᵀ g aᵀ U_A)²_kl], the best diagonal in that basis
 (George et al. 2018, arXiv 1806.03884, eq. 9). The gradients are those of the Gauss-Newton matrix
 (`Loss.columns`), not of the labels. Norms, embeddings and grouped convolutions are diagonal in their own
-weights. Layers are treated as independent, which is the approximation. Inverses are damped by a tenth of
-each layer's mean eigenvalue, a fixed rule that needs no tuning.
+weights; the words of a mean of word vectors stand each on its own, in an eigenbasis of their outputs.
+Layers are treated as independent, which is the approximation. Inverses are damped by a tenth of each
+layer's mean eigenvalue, a fixed rule that needs no tuning.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from disgorge_core.curvature.factors import Batches, bases, moments, sampled
+from disgorge_core.curvature.factors import Batches, bases, moments, sampled, turned
 from disgorge_core.curvature.records import Single
 from disgorge_core.curvature.sites import Capture, Site
 
@@ -41,15 +42,11 @@ class Block:
 
     def turned(self, matrix: Tensor) -> Tensor:
         """A matrix of weights in the basis."""
-        if self.left is None or self.right is None:
-            return matrix
-        return self.left.T @ matrix @ self.right
+        return turned(matrix, self.left, self.right)
 
     def back(self, matrix: Tensor) -> Tensor:
         """The inverse of `turned`."""
-        if self.left is None or self.right is None:
-            return matrix
-        return self.left @ matrix @ self.right.T
+        return turned(matrix, *(None if u is None else u.T for u in (self.left, self.right)))
 
     def filtered(self, matrix: Tensor, by: Tensor) -> Tensor:
         """Multiply by a function of the curvature, given on its eigenvalues."""
@@ -61,11 +58,10 @@ class Block:
         scale = (self.values[rows, columns] + self.shift).rsqrt()
         if not self.site.factored:
             return self.site.each_matrix(a, g)[:, rows, columns] * scale
-        assert self.left is not None and self.right is not None
         used_rows, rows = rows.unique(return_inverse=True)
         used_columns, columns = columns.unique(return_inverse=True)
-        left = self.site.given(g) @ self.left[:, used_rows]
-        right = self.site.taken(a) @ self.right[:, used_columns]
+        left = _some(self.site.given(g), self.left, used_rows)
+        right = _some(self.site.taken(a), self.right, used_columns)
         if left.shape[1] == 1:
             return left[:, 0, rows] * right[:, 0, columns] * scale
         return (left.mT @ right)[:, rows, columns] * scale
@@ -121,6 +117,11 @@ class EkFac:
         return found
 
 
+def _some(factor: Tensor, basis: Tensor | None, places: Tensor) -> Tensor:
+    """Some coordinates (n, positions, places) of factors (n, positions, d) in a basis."""
+    return factor[..., places] if basis is None else factor @ basis[:, places]
+
+
 def _inverse_on_kept(block: Block) -> Tensor:
     inverse = torch.zeros_like(block.values)
     inverse[block.kept] = 1 / (block.values[block.kept] + block.shift)
@@ -144,8 +145,8 @@ def fit_ekfac(
     """
     few = sampled(one, n)
     columns = one.loss.mixture if few else one.loss.columns
-    turned = bases(one, islice(batches(), 0, None, 2 if few else 1), seed, columns)
-    found = moments(one, batches(), turned, seed + int(few), columns)
+    found_bases = bases(one, islice(batches(), 0, None, 2 if few else 1), seed, columns)
+    found = moments(one, batches(), found_bases, seed + int(few), columns)
     rule = DAMPING if damping is None else damping
     shifts = [l2 + rule * float(m.values.mean() / n) for m in found]
     kept = _largest([m.values / n for m in found], shifts, coordinates)

@@ -32,20 +32,28 @@ def sampled(one: Single, n: int) -> bool:
 
 
 def bases(one: Single, batches: Batches, seed: int, columns: Columns) -> list[Basis]:
-    """For each site: eigenvectors (outputs, outputs) and (inputs, inputs) of its factors, or none."""
+    """For each site: eigenvectors (outputs, outputs) and (inputs, inputs) of its factors, or none.
+
+    Words have no factor of inputs: which words go together is not measured.
+    """
     outputs: dict[str, Tensor | float] = {s.name: 0.0 for s in one.sites if s.factored}
-    inputs = dict(outputs)
+    inputs: dict[str, Tensor | float] = {
+        s.name: 0.0 for s in one.sites if s.factored and not s.words
+    }
     generator = torch.Generator().manual_seed(seed)
     sites = [site for site in one.sites if site.factored]
     for x, _ in batches:
         seen = capture(one.network, one.sites, x)
         for site in sites:
-            inputs[site.name] += _gram(site.taken(seen.inputs[site.name]))
+            if site.name in inputs:
+                inputs[site.name] += _gram(site.taken(seen.inputs[site.name]))
         for column in columns(seen.logits.detach(), generator):
             slopes = seen.gradients(column)
             for site in sites:
                 outputs[site.name] += _gram(site.given(slopes[site.name]))
-    return [_eigenvectors(outputs.get(s.name), inputs.get(s.name)) for s in one.sites]
+    return [
+        (_eigenvectors(outputs.get(s.name)), _eigenvectors(inputs.get(s.name))) for s in one.sites
+    ]
 
 
 def _gram(factor: Tensor) -> Tensor:
@@ -54,10 +62,14 @@ def _gram(factor: Tensor) -> Tensor:
     return (factor.mT @ factor).sum(0)  # products of each record, so that nothing is copied
 
 
-def _eigenvectors(outputs: Tensor | float | None, inputs: Tensor | float | None) -> Basis:
-    if not isinstance(outputs, Tensor) or not isinstance(inputs, Tensor):
-        return None, None
-    return torch.linalg.eigh(outputs)[1], torch.linalg.eigh(inputs)[1]
+def _eigenvectors(factor: Tensor | float | None) -> Tensor | None:
+    return torch.linalg.eigh(factor)[1] if isinstance(factor, Tensor) else None
+
+
+def turned(matrix: Tensor, left: Tensor | None, right: Tensor | None) -> Tensor:
+    """Matrices (..., outputs, inputs) in a basis; None stands for the weights themselves."""
+    matrix = matrix if left is None else left.mT @ matrix
+    return matrix if right is None else matrix @ right
 
 
 class Moments:
@@ -78,24 +90,23 @@ class Moments:
     def add(self, g: Tensor) -> None:
         """One column's gradients at the output."""
         left, right = self.basis
-        if left is None or right is None:
+        if not self.site.factored:
             own = self.site.each_matrix(self._into, g).square().sum(0)
             self.values, self.plain = self.values + own, self.plain + own
         elif self._lone:  # a plain linear layer: (g aᵀ)² = g² (a²)ᵀ, so nothing is built
             out = self.site.given(g)[:, 0]
-            self._turned = self._turned + (out @ left).square()
+            self._turned = self._turned + turned(out, None, left).square()
             self._out = self._out + out.square()
         else:
             each = self.site.given(g).mT @ self._into
-            self.values += (left.T @ (each @ right)).square_().sum(0)
+            self.values += turned(each, left, right).square_().sum(0)
             self.plain += each.square_().sum(0)
 
     def close(self) -> None:
         """The end of the batch."""
-        right = self.basis[1]
-        if isinstance(self._turned, Tensor) and isinstance(self._out, Tensor) and right is not None:
+        if isinstance(self._turned, Tensor) and isinstance(self._out, Tensor):
             into = self._into[:, 0]
-            self.values = self.values + self._turned.T @ (into @ right).square()
+            self.values = self.values + self._turned.T @ turned(into, None, self.basis[1]).square()
             self.plain = self.plain + self._out.T @ into.square()
 
 

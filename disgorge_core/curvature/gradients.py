@@ -17,7 +17,7 @@ from torch.autograd import forward_ad
 from torch.func import functional_call
 
 from disgorge_core.curvature.records import Single, single
-from disgorge_core.curvature.sites import capture, sample_gradients
+from disgorge_core.curvature.sites import capture
 from disgorge_core.types import Array, Model
 
 Vector = dict[str, Tensor]
@@ -35,17 +35,7 @@ def _explicit(one: Single, x: Tensor, y: Tensor) -> Vector:
     slopes = seen.gradients(one.loss.slope(seen.logits.detach(), y))
     found: Vector = {}
     for site in one.sites:
-        a, g = seen.inputs[site.name], slopes[site.name]
-        if site.factored:
-            matrices = site.each_matrix(a, g)
-            split = matrices.split([p[0].numel() for p in site.parameters.values()], 2)
-            shaped = [
-                m.reshape(len(m), *p.shape)
-                for m, p in zip(split, site.parameters.values(), strict=True)
-            ]
-        else:
-            shaped = sample_gradients(site.module, a, g)
-        found |= dict(zip(site.parameters, shaped, strict=True))
+        found |= site.vector(site.each_matrix(seen.inputs[site.name], slopes[site.name]))
     return found
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from disgorge_core.curvature.losses import Loss, loss_of
 from disgorge_core.curvature.sites import Site, frozen_copy, sites_of
 from disgorge_core.errors import NotApplicable
-from disgorge_core.models.layers import head_of
+from disgorge_core.models.layers import WordMean, head_of
 from disgorge_core.models.prediction import inputs
 from disgorge_core.types import Array, Member, Model
 
@@ -51,11 +51,17 @@ class Single:
 
 def _count(found: list[int]) -> Any:
     def hook(module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
-        built = 0 if isinstance(module, nn.Linear) else sum(p.numel() for p in module.parameters())
         patch = math.prod(module.kernel_size) if isinstance(module, nn.Conv2d) else 1
-        found[0] += given[0].numel() * patch + output.numel() + built
+        found[0] += given[0].numel() * patch + output.numel() + _built(module, given[0])
 
     return hook
+
+
+def _built(module: nn.Module, given: Tensor) -> int:
+    """Numbers that a record's gradient in a layer takes besides its factors."""
+    if isinstance(module, WordMean):  # vectors of its words, and shares of all words
+        return given.numel() * module.embedding_dim + module.num_embeddings
+    return 0 if isinstance(module, nn.Linear) else sum(p.numel() for p in module.parameters())
 
 
 def single(model: Model, part: str = "all") -> Single:

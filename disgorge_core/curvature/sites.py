@@ -1,7 +1,8 @@
 """Layers with weights: what enters them and what their outputs' gradients are, without per-sample weights.
 
 The gradient of one record in a linear layer is Σ_p g_p a_pᵀ over positions p (one for a plain linear
-layer, the pixels of the output for a convolution); only the factors a and g are ever captured.
+layer, the pixels of the output for a convolution); only the factors a and g are ever captured. A mean of
+word vectors is a linear layer too: its a is the share that each word has of the record.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from disgorge_core.errors import NotApplicable
+from disgorge_core.models.layers import WordMean
 
 NORMS = (nn.GroupNorm, nn.LayerNorm, nn.BatchNorm1d, nn.BatchNorm2d)
-KNOWN = (nn.Linear, nn.Conv2d, nn.Embedding, *NORMS)
+KNOWN = (nn.Linear, nn.Conv2d, WordMean, nn.Embedding, *NORMS)
 Vector = Mapping[str, Tensor]
 
 
@@ -35,7 +37,12 @@ class Site:
         """Whether gradients are Σ_p g_p a_pᵀ; others get a diagonal."""
         if isinstance(self.module, nn.Conv2d):
             return self.module.groups == 1
-        return isinstance(self.module, nn.Linear)
+        return isinstance(self.module, nn.Linear | WordMean)
+
+    @property
+    def words(self) -> bool:
+        """Whether its inputs are shares of words: many, and few of them in a record."""
+        return isinstance(self.module, WordMean)
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -46,16 +53,20 @@ class Site:
     def matrix(self, vector: Vector) -> Tensor:
         """The site's part of a parameter vector as (outputs, inputs [+ 1 for the bias]), or (1, d)."""
         parts = [vector[name] for name in self.parameters]
+        if isinstance(self.module, WordMean):
+            return parts[0].mT
         if self.factored:
             return torch.cat([part.reshape(part.shape[0], -1) for part in parts], 1)
         return torch.cat([part.reshape(1, -1) for part in parts], 1)
 
     def vector(self, matrix: Tensor) -> dict[str, Tensor]:
-        """The inverse of `matrix`."""
+        """The inverse of `matrix`; of many matrices (n, outputs, inputs), if many are given."""
         shapes = {name: p.shape for name, p in self.parameters.items()}
-        widths = [s.numel() // matrix.shape[0] for s in shapes.values()]
-        parts = matrix.split(widths, 1)
-        return {n: part.reshape(s) for (n, s), part in zip(shapes.items(), parts, strict=True)}
+        if isinstance(self.module, WordMean):
+            return dict.fromkeys(shapes, matrix.mT)
+        widths = [s.numel() // matrix.shape[-2] for s in shapes.values()]
+        pairs = zip(shapes.items(), matrix.split(widths, -1), strict=True)
+        return {n: part.reshape(*matrix.shape[:-2], *s) for (n, s), part in pairs}
 
     def each_matrix(self, a: Tensor, g: Tensor) -> Tensor:
         """Per-sample gradients as matrices (n, outputs, inputs), built: for small blocks only."""
@@ -66,6 +77,8 @@ class Site:
 
     def taken(self, a: Tensor) -> Tensor:
         """What its weights multiply: inputs (n, positions, inputs [+ 1 for the bias])."""
+        if isinstance(self.module, WordMean):
+            return self.module.shares(a)[:, None].detach()
         if isinstance(self.module, nn.Conv2d):
             right = unfold(self.module, a)
         else:

@@ -11,14 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from disgorge_core.data import words
 from disgorge_core.types import Array, Column, Dataset, Preprocessing
 
 
 def fit(data: Dataset, rows: Array) -> Preprocessing:
-    """Fit to the records of these rows: known categories, mean and standard deviation."""
+    """Fit to the records of these rows: known words or categories, mean and standard deviation."""
     x = data.take(rows)
     if data.kind == "image":
         return fit_pixels(pixel_sums(x), x.shape[1] * x.shape[2])
+    if data.kind == "text":
+        name = str(x.columns[0])
+        return of_words(name, words.known_of(*words.read(texts_of(x, name), words.LENGTH)))
     columns = columns_of(x)
     return fit_encoded(encode_table(x, columns), columns)
 
@@ -48,6 +52,17 @@ def fit_pixels(sums: Array, pixels: int) -> Preprocessing:
     return Preprocessing("image", mean, 1 / np.where(std > 0, std, 1.0))
 
 
+def of_words(name: str, known: Sequence[str], length: int = words.LENGTH) -> Preprocessing:
+    """A reader of the texts of a column that knows these words."""
+    none = np.zeros(0)
+    return Preprocessing("text", none, none, (Column(name, tuple(known)),), length=length)
+
+
+def texts_of(x: pd.DataFrame, name: str) -> list[str]:
+    """The texts of a column."""
+    return [str(text) for text in x[name]]
+
+
 def fixed_pixels(
     channels: int, mean: Sequence[float] = (), std: Sequence[float] = ()
 ) -> Preprocessing:
@@ -67,18 +82,30 @@ def fixed_numbers(names: Sequence[str]) -> Preprocessing:
 
 
 def transform(p: Preprocessing, x: Any, dtype: str = "float32") -> Array:
-    """Network input: pictures (n, channels, height, width), tables (n, encoded columns)."""
+    """Network input: pictures (n, channels, height, width), tables (n, encoded columns).
+
+    Texts become word numbers (n, length) int64, whatever the number format.
+    """
     if p.kind == "image":
         z = (np.asarray(x, dtype=np.float64) - p.shift) * p.scale
         return np.ascontiguousarray(z.transpose(0, 3, 1, 2), dtype=dtype)
+    if p.kind == "text":
+        column = p.columns[0]
+        texts = texts_of(x, column.name)
+        return words.numbered(texts, column.values or (), p.length).astype(np.int64)
     z = (encode_table(x, p.columns) - p.shift) * p.scale
     return np.nan_to_num(z, nan=0.0).astype(dtype)
 
 
 def input_shape(p: Preprocessing, raw: tuple[int, ...]) -> tuple[int, ...]:
-    """Shape of one network input, given the shape of one raw record."""
+    """Shape of one network input, given the shape of one raw record.
+
+    Texts: (words read, numbers that a word can have), as if each word were one-hot.
+    """
     if p.kind == "image":
         return (raw[2], raw[0], raw[1])
+    if p.kind == "text":
+        return (p.length, words.FIRST + p.columns[0].width)
     return (sum(column.width for column in p.columns),)
 
 

@@ -17,12 +17,23 @@ from disgorge_core.types import Layer
 Options = Mapping[str, Any]
 
 
-class MeanOverTokens(nn.Module):
-    """Mean of token vectors (n, tokens, d) → (n, d)."""
+class WordMean(nn.Embedding):
+    """Mean of the vectors of a record's words (n, words) → (n, d); number 0 stands for no word."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Average over the tokens."""
-        return x.mean(1)
+        """Word numbers to the mean vector; a record without a word gives zeros."""
+        return self.mean(super().forward(x), x)
+
+    def mean(self, vectors: Tensor, x: Tensor) -> Tensor:
+        """Mean (n, d) of word vectors (n, words, d) over the places that hold a word."""
+        real = (x != 0).unsqueeze(-1).to(vectors.dtype)
+        return (vectors * real).sum(1) / real.sum(1).clamp(min=1)
+
+    def shares(self, x: Tensor) -> Tensor:
+        """Share (n, number of words) that each word has of a record: the mean is shares @ weight."""
+        real = (x != 0).to(self.weight.dtype)
+        each = real / real.sum(1, keepdim=True).clamp(min=1)
+        return each.new_zeros(len(x), self.num_embeddings).scatter_add_(1, x, each)
 
 
 KINDS: dict[str, Callable[..., nn.Module]] = {
@@ -34,8 +45,7 @@ KINDS: dict[str, Callable[..., nn.Module]] = {
     "batchnorm1d": lambda channels: nn.BatchNorm1d(channels),
     "batchnorm2d": lambda channels: nn.BatchNorm2d(channels),
     "layernorm": lambda channels: nn.LayerNorm(channels),
-    "embedding": lambda tokens, channels: nn.Embedding(tokens, channels),
-    "mean_over_tokens": lambda: MeanOverTokens(),
+    "word_mean": lambda words, channels: WordMean(words, channels),
     "relu": lambda: nn.ReLU(),
     "leaky_relu": lambda slope=0.01: nn.LeakyReLU(slope),
     "gelu": lambda: nn.GELU(),
@@ -51,7 +61,7 @@ KINDS: dict[str, Callable[..., nn.Module]] = {
 
 ACTIVATIONS = ("relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid")
 WITH_WEIGHTS = (
-    "linear", "conv2d", "groupnorm", "batchnorm1d", "batchnorm2d", "layernorm", "embedding",
+    "linear", "conv2d", "groupnorm", "batchnorm1d", "batchnorm2d", "layernorm", "word_mean",
 )  # fmt: skip
 
 
@@ -72,14 +82,15 @@ def build(layers: Sequence[Layer]) -> nn.Sequential:
 
 
 def for_width(layers: Sequence[Layer], shape: tuple[int, ...]) -> tuple[Layer, ...]:
-    """The layer list with its first linear layer as wide as an encoded table; pictures change nothing.
+    """The layer list with its first weights as wide as the input; pictures change nothing.
 
-    Models of one table differ in width where they have not seen the same categories.
+    Models of one dataset differ in width where they have not seen the same categories or words.
     """
-    first = next((i for i, layer in enumerate(layers) if layer.kind == "linear"), None)
-    if len(shape) != 1 or first is None:
+    kind, option = {1: ("linear", "inputs"), 2: ("word_mean", "words")}.get(len(shape), ("", ""))
+    first = next((i for i, layer in enumerate(layers) if layer.kind == kind), None)
+    if first is None:
         return tuple(layers)
-    wide = replace(layers[first], options={**layers[first].options, "inputs": shape[0]})
+    wide = replace(layers[first], options={**layers[first].options, option: shape[-1]})
     return (*layers[:first], wide, *layers[first + 1 :])
 
 
@@ -98,7 +109,10 @@ def _module(layer: Layer) -> nn.Module:
 
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw fresh weights from one generator: uniform ±1/√fan_in, norms at 1 and 0."""
+    """Draw fresh weights from one generator: uniform ±1/√fan_in, norms at 1 and 0, words at 0.
+
+    The vectors of words are drawn by whoever knows the words (`training.task`).
+    """
     with torch.no_grad():
         for module in network.modules():
             _initialise_one(module, generator)
@@ -110,8 +124,8 @@ def _initialise_one(module: nn.Module, generator: torch.Generator) -> None:
         module.weight.uniform_(-bound, bound, generator=generator)
         if module.bias is not None:
             module.bias.uniform_(-bound, bound, generator=generator)
-    elif isinstance(module, nn.Embedding):
-        module.weight.normal_(generator=generator)
+    elif isinstance(module, WordMean):
+        module.weight.zero_()
     elif isinstance(module, nn.GroupNorm | nn.LayerNorm | nn.BatchNorm1d | nn.BatchNorm2d):
         module.reset_parameters()
 

@@ -179,6 +179,11 @@ def chosen_preprocessing(
         return stated, ()
     if stated not in (None, "raw", "standard"):
         raise BadModel(f"There is no preprocessing {stated!r}.", "Choose raw or standard.")
+    if data.kind == "text":
+        note = (
+            "The words that it knows were not stated; those of the training records were assumed."
+        )
+        return pre.fit(data, data.rows("train")), (note,)
     how = stated or ("raw" if data.kind == "image" else "standard")
     notes = (f"The preprocessing was not stated; {how!r} was assumed.",) if stated is None else ()
     if how == "standard":

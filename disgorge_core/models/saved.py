@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from disgorge_core import store
+from disgorge_core.data.preprocessing import input_shape
 from disgorge_core.errors import BadModel, NotApplicable
 from disgorge_core.models import own_code
 from disgorge_core.models.blueprint import layers_from_plain, network_of, plain_layers
@@ -82,7 +83,8 @@ def _description(model: Model) -> dict[str, Any]:
 
 def _member_words(p: Preprocessing) -> dict[str, Any]:
     columns = [[c.name, None if c.values is None else list(c.values)] for c in p.columns]
-    return {"kind": p.kind, "fitted": p.fitted, "columns": columns}
+    length = {"length": p.length} if p.kind == "text" else {}
+    return {"kind": p.kind, "fitted": p.fitted, "columns": columns, **length}
 
 
 def _weights(model: Model) -> dict[str, Tensor]:
@@ -178,6 +180,7 @@ def _members(
             arrays[f"scale/{number}"],
             tuple(Column(name, None if v is None else tuple(v)) for name, v in word["columns"]),
             word["fitted"],
+            word.get("length", 0),
         )
         for number, word in enumerate(words)
     ]
@@ -195,7 +198,7 @@ def _network(
 ) -> nn.Module:
     if layers is not None:
         # shape () leaves the list of a model of pictures as it is
-        shape = (len(p.shift),) if p.kind == "table" else ()
+        shape = () if p.kind == "image" else input_shape(p, ())
         return network_of(for_width(layers, shape), state)
     if module is None:
         raise BadModel(
@@ -237,6 +240,8 @@ def why_no_export(model: Model) -> str | None:
         return f"This model is {len(model.members)} networks that answer together."
     if model.rule != "mean":
         return f"This model's answers pass its rule {model.rule!r}, which weights do not hold."
+    if model.preprocessing.kind == "text":
+        return "The words that this model knows are no weights, so a file of weights lacks them."
     return None
 
 

@@ -7,15 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from disgorge_core.data.words import look_up
 from disgorge_core.errors import BadModel
 from disgorge_core.models.layers import build, for_width, head_of, initialise
 from disgorge_core.params import make, values_of
 from disgorge_core.registry import ARCHITECTURES
+from disgorge_core.training.order import WORD, drawn, uniform
 from disgorge_core.types import Column, Dataset, Layer, Model, Preprocessing, Recipe
+from disgorge_core.types.data import key_of
 
+SPREAD = 0.5  # of the start vectors of words: uniform ±SPREAD
 Architecture = str | Sequence[Layer] | Model | nn.Module
 
 
@@ -74,7 +79,7 @@ def _check_fits(item: Any, data: Dataset) -> None:
             for name, other in zip(ARCHITECTURES, ARCHITECTURES.values(), strict=True)
             if data.kind in other.kinds and data.task in other.tasks
         ]
-        what = "pictures" if data.kind == "image" else "tables"
+        what = {"image": "pictures", "text": "texts"}.get(data.kind, "tables")
         raise BadModel(
             f"{item.title} is not made for {data.task} of {what}.", f"Choose {', '.join(fitting)}."
         )
@@ -124,11 +129,15 @@ def _redrawn(module: nn.Module | None) -> nn.Module:
 def carry(
     target: nn.Module, own: tuple[Column, ...], source: nn.Module, theirs: tuple[Column, ...]
 ) -> None:
-    """Copy weights; inputs of a table that the source does not know start at 0."""
+    """Copy weights; inputs of a table that the source does not know start at 0.
+
+    A word that the source does not know starts where the source has its unknown words.
+    """
     state = {name: value.detach().clone() for name, value in source.state_dict().items()}
     if own != theirs and own and theirs:
-        first = first_weight(target)
-        state[first] = _columns_moved(state[first], own, theirs)
+        words = word_weight(target)
+        first = words or first_weight(target)
+        state[first] = (_words_moved if words else _columns_moved)(state[first], own, theirs)
     try:
         target.load_state_dict(state)
     except RuntimeError:
@@ -141,6 +150,32 @@ def carry(
 def first_weight(network: nn.Module) -> str:
     """Name of the weight of the first linear layer."""
     return next(f"{n}.weight" for n, m in network.named_modules() if isinstance(m, nn.Linear))
+
+
+def word_weight(network: nn.Module) -> str:
+    """Name of the weight that holds the vectors of words, empty where there is none."""
+    found = (f"{n}.weight" for n, m in network.named_modules() if isinstance(m, nn.Embedding))
+    return next(found, "")
+
+
+def draw_words(network: nn.Module, known: Sequence[str], seed: int) -> None:
+    """Draw the vector of each word from the seed and the word itself: uniform ±SPREAD, none at 0.
+
+    So a word starts alike whatever the other words are that a model knows.
+    """
+    name = word_weight(network)
+    if not name:
+        return
+    weight = network.get_parameter(name)
+    keys = np.array([key_of(word) for word in ("", *known)], dtype=np.uint64)
+    vectors = SPREAD * (2 * uniform(drawn(keys, seed, WORD), weight.shape[1]) - 1)
+    with torch.no_grad():
+        weight[0] = 0
+        weight[1:] = torch.from_numpy(vectors).to(weight.dtype)
+
+
+def _words_moved(weight: Tensor, own: tuple[Column, ...], theirs: tuple[Column, ...]) -> Tensor:
+    return weight[torch.from_numpy(look_up(theirs[0].values or (), own[0].values or ()))]
 
 
 def _columns_moved(weight: Tensor, own: tuple[Column, ...], theirs: tuple[Column, ...]) -> Tensor:

@@ -1,18 +1,19 @@
 """What trainings read: the raw records of one dataset as plain arrays, and batches made from them.
 
-The arithmetic is that of `data.preprocessing.transform`, number by number, in float64.
+The arithmetic is that of `data.preprocessing.transform`, number by number, in float64. Texts are read once,
+over all words that any of the used records holds; each model looks up its own words among them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from disgorge_core.data import preprocessing
+from disgorge_core.data import preprocessing, words
 from disgorge_core.training.order import FLIP, SHIFT, drawn, uniform
 from disgorge_core.types import Array, Column, Dataset, Preprocessing, Recipe
 
@@ -21,7 +22,10 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """Raw records: pictures uint8 (n, channels, height, width), tables (n, encoded columns) float64."""
+    """Raw records: pictures uint8 (n, channels, height, width), tables (n, encoded columns) float64.
+
+    Texts: word numbers (n, length) int32; rows that are not used hold no word.
+    """
 
     raw: Array
     y: Array
@@ -32,14 +36,49 @@ class Inputs:
 
 
 def of_dataset(data: Dataset, rows: Array, stated: Preprocessing | None = None) -> Inputs:
-    """Inputs of a dataset; tables have the categories that were stated, or that these rows hold."""
+    """Inputs of a dataset; the categories or words are those that were stated, or that these rows hold."""
     columns: tuple[Column, ...] = ()
     if data.kind == "image":
         raw = np.ascontiguousarray(np.asarray(data.x).transpose(0, 3, 1, 2))
+    elif data.kind == "text":
+        raw, columns = _texts(data, rows, stated)
     else:
         columns = stated.columns if stated else preprocessing.columns_of(data.take(rows))
         raw = preprocessing.encode_table(data.x, columns)
     return Inputs(raw, data.y, data.keys, data.kind, data.task, columns)
+
+
+def _texts(
+    data: Dataset, rows: Array, stated: Preprocessing | None
+) -> tuple[Array, tuple[Column, ...]]:
+    x = data.take(rows)
+    name = str(x.columns[0])
+    texts = preprocessing.texts_of(x, name)
+    if stated:
+        columns, length = stated.columns, stated.length
+        numbers = words.numbered(texts, columns[0].values or (), length)
+    else:
+        length = words.LENGTH
+        numbers, known = words.read(texts, length)
+        columns = (Column(name, known),)
+    raw = np.zeros((len(data), length), dtype=np.int32)
+    raw[rows] = numbers
+    return raw, columns
+
+
+def own_words(p: Preprocessing, inputs: Inputs, numbers: Array) -> Array:
+    """Word numbers of the inputs as the numbers that a model knows these words by."""
+    if p.columns == inputs.columns:
+        return numbers
+    table = words.look_up(p.columns[0].values or (), inputs.columns[0].values or ())
+    return np.take(table, numbers)
+
+
+def read_by(inputs: Inputs, p: Preprocessing) -> Inputs:
+    """The inputs as one model reads them: texts in its own words, so that they are looked up once."""
+    if inputs.kind != "text":
+        return inputs
+    return replace(inputs, raw=own_words(p, inputs, inputs.raw), columns=p.columns)
 
 
 def positions(own: Sequence[Column], columns: Sequence[Column]) -> Array:
@@ -77,6 +116,9 @@ def network_input(p: Preprocessing, inputs: Inputs, raw: Array, dtype: str) -> T
     """Network input of raw records of the inputs, by the preprocessing of one model."""
     if inputs.kind == "image":
         return normalised(raw, p.shift[:, None, None], p.scale[:, None, None], dtype)
+    if inputs.kind == "text":
+        longest = max(1, int((raw != words.NONE).any(0).sum()))  # what follows is empty
+        return torch.from_numpy(own_words(p, inputs, raw[:, :longest]).astype(np.int64))
     own = np.take(raw, positions(p.columns, inputs.columns), axis=1)
     return normalised(own, p.shift, p.scale, dtype)
 

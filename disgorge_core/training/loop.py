@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from disgorge_core.training.blueprint import learning
 from disgorge_core.training.dropout import KeyedDropout
-from disgorge_core.training.inputs import Inputs, gathered, network_input, targets
+from disgorge_core.training.inputs import Inputs, gathered, network_input, read_by, targets
 from disgorge_core.training.losses import losses
 from disgorge_core.training.optimiser import Optimiser, rate
 from disgorge_core.training.order import batches_of, cuts, epoch_order
@@ -25,7 +25,7 @@ BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 def train(task: Task, inputs: Inputs, recipe: Recipe, ticker: Ticker) -> None:
     """Train the task's network in place; raises Diverged, and Cancelled from the report."""
-    dropout = KeyedDropout()
+    dropout, inputs = KeyedDropout(), read_by(inputs, task.preprocessing)
     task.network.train(recipe.trainable == "all")
     with torch.random.fork_rng(devices=[]), dropout.inside(task.network):
         torch.manual_seed(task.seed)

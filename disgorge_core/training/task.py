@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import nn
 
-from disgorge_core.data import preprocessing
+from disgorge_core.data import preprocessing, words
 from disgorge_core.errors import BadForgetSet, BadParam
 from disgorge_core.models.layers import head_of
-from disgorge_core.training.blueprint import Blueprint, carry
+from disgorge_core.training.blueprint import Blueprint, carry, draw_words
 from disgorge_core.training.inputs import DTYPES, Inputs, of_dataset, positions
 from disgorge_core.training.order import by_key
 from disgorge_core.types import (
@@ -113,6 +113,8 @@ def _stated(plan: Blueprint, start: Model | None) -> Preprocessing | None:
 
 def _network(job: Job, k: int, p: Preprocessing) -> nn.Module:
     network = job.plan.fresh(preprocessing.input_shape(p, job.data.shape), job.seeds[k])
+    if p.kind == "text":
+        draw_words(network, p.columns[0].values or (), job.seeds[k])
     start = job.starts[k]
     if start is not None:
         carry(network, p.columns, start.network, start.preprocessing.columns)
@@ -137,9 +139,14 @@ class _Fits:
     def of(self, rows: Array) -> Preprocessing:
         key = rows.tobytes()
         if key not in self.found:
-            image = self.inputs.kind == "image"
-            self.found[key] = self._pixels(rows) if image else self._table(rows)
+            made = {"image": self._pixels, "table": self._table, "text": self._text}
+            self.found[key] = made[self.inputs.kind](rows)
         return self.found[key]
+
+    def _text(self, rows: Array) -> Preprocessing:
+        raw, column = self.inputs.raw[rows], self.inputs.columns[0]
+        known = words.known_of(raw, column.values or ())
+        return preprocessing.of_words(column.name, known, raw.shape[1])
 
     def _pixels(self, rows: Array) -> Preprocessing:
         return preprocessing.fit_pixels(self.sums[rows], self.pixels)

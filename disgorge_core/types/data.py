@@ -85,10 +85,11 @@ class Dataset:
     @cached_property
     def keys(self) -> Array:
         """A 64-bit number (n,) for each id: what orders batches, masks and augmentation."""
-        return np.array([_key(str(name)) for name in self.ids], dtype=np.uint64)
+        return np.array([key_of(str(name)) for name in self.ids], dtype=np.uint64)
 
 
-def _key(name: str) -> int:
+def key_of(name: str) -> int:
+    """A 64-bit number for a name: what chance is keyed by, instead of a place in a file."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
 
 

@@ -157,7 +157,9 @@ def _model_digest(model: Model) -> str:
     sha = hashlib.sha256(digest_of([model.rule, list(model.classes), model.task]).encode())
     for member in model.members:
         p = member.preprocessing
-        sha.update(digest_of([p.kind, [asdict(c) for c in p.columns], p.fitted]).encode())
+        length = [p.length] if p.kind == "text" else []
+        columns = [asdict(c) for c in p.columns]
+        sha.update(digest_of([p.kind, columns, p.fitted, *length]).encode())
         sha.update(np.ascontiguousarray(p.shift).tobytes())
         sha.update(np.ascontiguousarray(p.scale).tobytes())
         for name, tensor in sorted(member.network.state_dict().items()):

@@ -23,14 +23,21 @@ def test_each_learns_to_read_digits(name):
     assert (logits(model, x).argmax(1) == y).mean() > 0.8
 
 
-@pytest.mark.parametrize("name", ["linear", "mlp", "cnn", "ridge", "nearest_mean"])
+INPUTS = {
+    "image": ((3, 32, 32), torch.zeros(2, 3, 32, 32)),
+    "table": ((7,), torch.zeros(2, 7)),
+    "text": ((6, 9), torch.tensor([[2, 8, 1, 0, 0, 0]] * 2)),
+}
+
+
+@pytest.mark.parametrize("name", ["linear", "mlp", "cnn", "ridge", "nearest_mean", "text_mean"])
 def test_each_fits_what_it_says_it_fits(name):
     item = ARCHITECTURES[name]()
     assert item.title and item.kinds and item.tasks and type(item).__doc__
     for kind in item.kinds:
-        shape = (3, 32, 32) if kind == "image" else (7,)
+        shape, records = INPUTS[kind]
         network = build(item.layers(shape, 5))
-        assert network(torch.zeros(2, *shape)).shape == (2, 5)
+        assert network(records).shape == (2, 5)
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (1, 28, 28), (1, 3, 3)])

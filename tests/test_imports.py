@@ -18,7 +18,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("training", "curvature", "features", "metrics"),
     ("influence", "methods", "audit", "explain", "projections"),
     ("accounting", "disgorging", "planning", "calibration", "comparison", "verbs"),
-    ("figures",),
+    ("figures", "exports"),
     ("evidence",),
     ("examples",),
     ("cases",),

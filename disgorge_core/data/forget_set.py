@@ -100,18 +100,46 @@ def load(path: Path) -> ForgetSet:
 
 
 def from_file(data: Dataset, path: Path, **about: Unpack[About]) -> ForgetSet:
-    """Records whose ids stand in a text file, one a line, or in a CSV's id column; BadForgetSet."""
+    """Records whose ids stand in a text file, one a line, or in a CSV's id column; BadForgetSet.
+
+    A .json file is a list of ids, or what `save` wrote, which keeps its own name and reasons.
+    """
+    if not path.is_file():
+        raise BadForgetSet("There is no such file of ids.", "Choose a file that exists.")
+    if path.suffix.lower() == ".json":
+        return _from_json(data, path, **about)
     rows = _read_rows(path)
     column, rows = _id_column(data, rows)
-    ids = [_known(data, row[column]) for row in rows if len(row) > column]
+    return _listed(data, [row[column] for row in rows if len(row) > column], **about)
+
+
+def _from_json(data: Dataset, path: Path, **about: Unpack[About]) -> ForgetSet:
+    _check_size(path)
+    content = store.read_json(path)
+    if isinstance(content, list):
+        return _listed(data, list(map(str, content)), **about)
+    forget = load(path)
+    if forget.dataset != data.digest:
+        raise BadForgetSet(
+            f"{path.name} belongs to another dataset.", "Give a list of ids, or that dataset."
+        )
+    return forget
+
+
+def _listed(data: Dataset, names: Sequence[str], **about: Unpack[About]) -> ForgetSet:
+    ids = [_known(data, name) for name in names]
     if not ids:
         raise BadForgetSet("The file holds no ids.", "Put one id on each line.")
     return of(data, ids, f"{len(set(ids)):,} ids from a file", **about)
 
 
-def _read_rows(path: Path) -> list[list[str]]:
+def _check_size(path: Path) -> None:
     if path.stat().st_size > LARGEST_FILE:
         raise BadForgetSet("The file of ids is above 256 MB.", "Split it into several.")
+
+
+def _read_rows(path: Path) -> list[list[str]]:
+    _check_size(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -135,7 +163,9 @@ def _id_column(data: Dataset, rows: list[list[str]]) -> tuple[int, list[list[str
 
 
 def _known(data: Dataset, name: str) -> str:
-    return name if name in data.row_of else name.strip()
+    """The id as the dataset writes it: without spaces around it, or the apostrophe of an export."""
+    spellings = (name, name.strip(), name.strip().removeprefix("'"))
+    return next((s for s in spellings if s in data.row_of), spellings[1])
 
 
 def _refuse_unknown(unknown: Sequence[str]) -> None:

@@ -11,13 +11,14 @@ import pandas as pd
 from disgorge_core.data.address import addressed
 from disgorge_core.data.kinds import date_columns, features, tidy
 from disgorge_core.data.labels import Targets, targets
+from disgorge_core.data.reading.found import Found
+from disgorge_core.data.reading.process import read_apart
 from disgorge_core.data.roles import Guess, guess_roles
 from disgorge_core.data.splits import duplicate_groups, given, made
 from disgorge_core.errors import BadData
-from disgorge_core.registry import DATA_FORMATS
 from disgorge_core.types import Array, Dataset, Roles
 
-LARGEST = 2**30  # bytes of a file
+LARGEST = 2**34  # bytes of a file or folder
 LONGEST_ID = 200
 
 
@@ -41,11 +42,14 @@ def load_dataset(
     """
     path = Path(path)
     parts = {"label": label, "id": id, "owner": owner, "source": source, "split": split}
-    return dataset_of(read_table(path, limit), name or path.stem, parts, task, seed)
+    return dataset_of(read_file(path, limit).frame, name or path.stem, parts, task, seed)
 
 
-def read_table(path: Path | str, limit: int = LARGEST) -> pd.DataFrame:
-    """The table of a file, before its columns are given their parts; raises BadData."""
+def read_file(path: Path | str, limit: int = LARGEST, *, scratch: Path | None = None) -> Found:
+    """What a file or folder holds, before its columns are given their parts; raises BadData.
+
+    It is read by a process of its own with bounded memory and time, which writes below `scratch`.
+    """
     path = Path(path)
     if not path.is_file():
         raise BadData("There is no such file.", "Choose a file that exists.")
@@ -57,11 +61,7 @@ def read_table(path: Path | str, limit: int = LARGEST) -> pd.DataFrame:
             f"The file has {size / 2**20:,.1f} MB, the limit is {limit / 2**20:,.1f} MB.",
             "Open a part of it, or raise the limit.",
         )
-    for kind in DATA_FORMATS.values():
-        if kind().sniff(path):
-            return kind().read(path)
-    known = ", ".join(kind.title for kind in DATA_FORMATS.values())
-    raise BadData("The file is binary, of no known kind.", f"Known are: {known}.")
+    return read_apart(path, scratch=scratch)
 
 
 def dataset_of(

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from disgorge_core.data.loading import dataset_of, read_table
+from disgorge_core.data.loading import dataset_of, read_file
 from disgorge_core.data.roles import Guess, guess_roles
 from disgorge_core.registry import DATA_FORMATS
 from disgorge_core.types import SPLITS, Dataset
@@ -68,7 +68,7 @@ def _table(file_id: str, suffix: str, _file: UploadedFile) -> pd.DataFrame:
     with TemporaryDirectory() as place:
         path = Path(place) / f"upload{suffix}"
         path.write_bytes(_file.getbuffer())
-        return read_table(path)
+        return read_file(path).frame
 
 
 @st.cache_resource(show_spinner="Checking the records", max_entries=2, scope="session")

@@ -1,0 +1,80 @@
+"""Reads a file of any known format and lays down what it holds: table.arrow, pictures.npy, answer.json.
+
+Everything here runs in the limited process; nothing of it imports torch or pandas.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from disgorge_core.data.reading.found import Found
+from disgorge_core.data.reading.limits import Limits, Room
+from disgorge_core.errors import BadData
+from disgorge_core.registry import DATA_FORMATS
+
+TABLE, PICTURES, ANSWER = "table.arrow", "pictures.npy", "answer.json"
+DAMAGE = (
+    pa.ArrowException, OSError, ValueError, KeyError, IndexError, EOFError, NotImplementedError,
+    RecursionError, OverflowError, struct.error, zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
+
+
+def answer(path: Path, room: Room) -> None:
+    """Read a file into the room's folder, or write there in one sentence why not."""
+    try:
+        said = _kept(read(path, room), room)
+    except BadData as error:
+        said = {"refused": [error.problem, error.remedy]}
+    except MemoryError:
+        problem = "The file needs more memory than a reader may use."
+        said = {"refused": [problem, "Open a part of it."]}
+    except DAMAGE as error:
+        words = " ".join(str(error).split())[:100]
+        problem = f"The file is damaged or cut short: {words}."
+        said = {"refused": [problem, "Write or upload it again."]}
+    (room.folder / ANSWER).write_text(json.dumps(said), encoding="utf-8")
+
+
+def read(path: Path, room: Room) -> Found:
+    """What the file holds, by the first format that knows it; raises BadData."""
+    for kind in DATA_FORMATS.values():
+        if kind().sniff(path):
+            found: Found = kind().read(path, room)
+            return found
+    known = ", ".join(kind.title for kind in DATA_FORMATS.values())
+    raise BadData("The file is of no known kind.", f"Known are: {known}.")
+
+
+def _kept(found: Found, room: Room) -> dict[str, object]:
+    schema = found.table.schema.remove_metadata()
+    with pa.OSFile(str(room.folder / TABLE), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+        for batch in within(_batches(found), room.limits):
+            batch.validate(full=True)
+            writer.write_batch(batch.replace_schema_metadata(None))
+    return {"notes": list(found.notes), "pictures": found.pictures is not None}
+
+
+def _batches(found: Found) -> Iterator[pa.RecordBatch]:
+    table = found.table
+    yield from table.to_batches() if isinstance(table, pa.Table) else table
+
+
+def within(batches: Iterator[pa.RecordBatch], limits: Limits) -> Iterator[pa.RecordBatch]:
+    """The batches, as long as the whole table is not too large; raises BadData."""
+    rows = size = 0
+    for batch in batches:
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows * batch.num_columns > limits.cells or size > limits.table:
+            raise BadData(
+                f"The table has more than {limits.cells:,} cells or"
+                f" {limits.table / 2**30:.1f} GB on this machine.",
+                "Open a part of it.",
+            )
+        yield batch

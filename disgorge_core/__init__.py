@@ -8,7 +8,7 @@ print(outcome.claim)
 
 import disgorge_core.influence  # noqa: F401  (first: a package of this name would hide the verb later)
 from disgorge_core.cases import Cases
-from disgorge_core.comparison import compare
+from disgorge_core.comparison import compare, overview
 from disgorge_core.data import forget_set
 from disgorge_core.data.loading import load_dataset
 from disgorge_core.examples.shipped import example
@@ -25,5 +25,5 @@ __all__ = [
     "ARCHITECTURES", "ESTIMATORS", "METHODS", "PROJECTIONS", "VIEWS",
     "Cases", "Dataset", "ForgetSet", "Model", "Outcome", "Recipe", "Scores", "Sharded", "Workspace",
     "compare", "disgorge", "embed", "example", "export", "fit", "fit_many", "forget_set", "influence",
-    "load_dataset", "load_model", "predict", "refit", "refit_many", "save_model", "wrap",
+    "load_dataset", "load_model", "overview", "predict", "refit", "refit_many", "save_model", "wrap",
 ]  # fmt: skip

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Callable
 from itertools import combinations
 
@@ -13,12 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from disgorge_core.cases import Case, Cases
 from disgorge_core.data.forget_set import where
+from disgorge_core.jobs.script import script
 from disgorge_core.jobs.worker import work
 from disgorge_core.models.prediction import logits
 from disgorge_core.runs.run import CANCEL, Run, new_run
-from pages.common.panels import View
 from pages.panels.runs import scores
-from pages.panels.runs.script import script
 from tests.pages.answers import answer_here
 from tests.pages.finished import finished_run
 
@@ -69,27 +66,12 @@ def test_history_and_card_say_what_the_models_answer(
     assert values["outcome"]["claim"] in text(app)
 
 
-@pytest.mark.parametrize(("method", "settings"), [("retrain", {}), ("finetune", {"epochs": 1})])
-def test_the_script_makes_the_same_model(
-    cases: Cases, case: Case, method: str, settings: dict
+def test_the_card_shows_the_script_of_its_run(
+    open_page: OpenPage, cases: Cases, case: Case
 ) -> None:
-    run = finished_run(cases, case, method, settings=settings, seed=3, references=0)
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        exec(script(View(case, case.models[0]), run), {})
-    assert run.result().values["after"] in said.getvalue()
-    assert run.result().values["outcome"]["claim"] in said.getvalue()
-
-
-def test_the_script_of_a_second_removal_knows_the_first(cases: Cases, case: Case) -> None:
-    first = finished_run(cases, case, references=0).result().values["after"]
-    data = cases.dataset(case.dataset)
-    second = cases.save_forget(case.id, where(data, "style == '2 style 1'", name="second"))
-    run = finished_run(cases, case, model=first, forget=second, references=0)
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        exec(script(View(cases.get(case.id), first), run), {})
-    assert run.result().values["after"] in said.getvalue()
+    run = finished_run(cases, case, "finetune", settings={"epochs": 1}, seed=3, references=0)
+    shown = [code.value for code in open_page(PAGE, case=case.id, run=run.id).code]
+    assert script(cases, run).strip() in shown  # that it makes the same model: tests/jobs/test_script.py
 
 
 def test_a_failed_run_says_why_and_starts_again(

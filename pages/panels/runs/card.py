@@ -11,14 +11,14 @@ import streamlit as st
 
 from disgorge_core.comparison import REMOVED, TEST
 from disgorge_core.jobs import Run
+from disgorge_core.jobs.script import script
 from disgorge_core.types import Tier
 from disgorge_core.words import NOT_AUDITED, duration
 from pages.common import messages, progress, state, tables
 from pages.common.panels import View
-from pages.common.services import lanes
+from pages.common.services import cases, lanes
 from pages.panels.model.cards import names
 from pages.panels.runs.scores import scores
-from pages.panels.runs.script import script
 
 
 def draw(view: View, run: Run, title: str, key: str) -> None:
@@ -123,8 +123,9 @@ def _request(view: View, run: Run, key: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left.expander("What was asked for", key=f"request_{key}"):
         tables.facts(_asked(view, run), f"asked_{key}")
-    with right.expander("As code", key=f"code_{key}"):
-        st.code(script(view, run), language="python")
+    with right.expander("Copy as code", key=f"code_{key}"):
+        st.code(script(cases(), run), language="python")
+        st.caption("Python that does this run again from the workspace, outside the app.")
 
 
 def _asked(view: View, run: Run) -> dict[str, str]:

@@ -9,55 +9,93 @@ import torch
 from torch import Tensor, nn
 
 from disgorge_core.errors import BadModel
-from disgorge_core.models.layers import KINDS, build, module_names
+from disgorge_core.models.layers import (
+    BRANCHES,
+    KINDS,
+    branches_of,
+    build,
+    flat,
+    module_names,
+    places,
+)
 from disgorge_core.types import Layer
 
-MOST_LAYERS = 1000
+MOST_LAYERS, DEEPEST = 1000, 4
 LARGEST = {
     "kernel": 64,
     "stride": 64,
     "padding": 64,
+    "before": 4096,
+    "after": 4096,
 }  # a padding of a million would fill the memory
 
 
 def plain_layers(layers: Sequence[Layer]) -> list[dict[str, Any]]:
     """A layer list as plain values for JSON."""
-    return [{"kind": x.kind, "name": x.name, "options": dict(x.options)} for x in layers]
+    return [{"kind": x.kind, "name": x.name, "options": _plain_options(x)} for x in layers]
+
+
+def _plain_options(layer: Layer) -> dict[str, Any]:
+    inside = {branch: plain_layers(found) for branch, found in branches_of(layer).items() if found}
+    return {**layer.options, **inside}
 
 
 def layers_from_plain(value: Any) -> tuple[Layer, ...]:
     """The layer list of plain values; raises BadModel where it is none."""
+    layers = _list(value, "the list", 0)
+    if sum(1 for _ in flat(layers)) > MOST_LAYERS:
+        raise BadModel(f"The list has more than {MOST_LAYERS:,} layers.", "Use a smaller network.")
+    return layers
+
+
+def _list(value: Any, where: str, depth: int) -> tuple[Layer, ...]:
     if not isinstance(value, list) or not 0 < len(value) <= MOST_LAYERS:
         raise BadModel(
-            "The layer list is not a list of layers.",
+            "The layer list is not a list of layers."
+            if depth == 0
+            else f"A branch of {where} is not a list of layers.",
             'Write it as [{"kind": "linear", "name": "fc", "options": {"inputs": 4, "outputs": 2}}].',
         )
-    return tuple(_layer(position, item) for position, item in enumerate(value))
+    return tuple(_layer(f"layer {n} of {where}", x, depth) for n, x in enumerate(value, start=1))
 
 
-def _layer(position: int, item: Any) -> Layer:
+def _layer(where: str, item: Any, depth: int) -> Layer:
     if not isinstance(item, dict) or item.get("kind") not in KINDS:
-        raise BadModel(
-            f"Layer {position + 1} of the list has no known kind.",
-            f"Known are: {', '.join(KINDS)}.",
-        )
+        raise BadModel(f"{_said(where)} has no known kind.", f"Known are: {', '.join(KINDS)}.")
     name, options = item.get("name") or "", item.get("options") or {}
     if not isinstance(name, str) or not isinstance(options, dict):
-        raise BadModel(
-            f"Layer {position + 1} of the list is malformed.", "Give it a name and options."
-        )
+        raise BadModel(f"{_said(where)} is malformed.", "Give it a name and options.")
+    if item["kind"] == "residual":
+        return Layer("residual", name, _branches(where, options, depth))
     for option, value in options.items():
-        _check_option(position, option, value)
+        _check_option(where, option, value)
     return Layer(item["kind"], name, options)
 
 
-def _check_option(position: int, option: str, value: Any) -> None:
+def _branches(where: str, options: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    """The branches of a residual block; an empty shortcut hands its input on."""
+    if not {"layers"} <= options.keys() <= set(BRANCHES):
+        raise BadModel(
+            f"{_said(where)} is a residual block, whose options are layers and shortcut.",
+            'Write {"kind": "residual", "options": {"layers": [...], "shortcut": [...]}}.',
+        )
+    if depth + 1 > DEEPEST:
+        raise BadModel(f"{_said(where)} is nested too deeply.", f"Stay within {DEEPEST} levels.")
+    filled = {branch: value for branch, value in options.items() if value or branch == "layers"}
+    return {branch: _list(value, where, depth + 1) for branch, value in filled.items()}
+
+
+def _said(where: str) -> str:
+    return where[0].upper() + where[1:]
+
+
+def _check_option(where: str, option: str, value: Any) -> None:
     numbers = value if isinstance(value, list) else [value]
     plain = all(isinstance(n, int | float | bool | None) for n in numbers) and len(numbers) <= 2
     limit = LARGEST.get(option, 2**31)
     if not plain or any(n is not None and not -limit <= n <= limit for n in numbers):
         raise BadModel(
-            f"Layer {position + 1} of the list has {option} = {str(value)[:40]!r}.",
+            f"{_said(where)} has {option} = {str(value)[:40]!r}.",
             f"Use a number up to {limit:,}.",
         )
 
@@ -91,14 +129,16 @@ def _misfit(
 
 
 def _refuse_taken_names(layers: Sequence[Layer]) -> None:
-    for name in module_names(layers):
+    for layer, name in zip(layers, module_names(layers), strict=True):
         if hasattr(nn.Sequential, name) or "." in name:
             raise BadModel(f"A layer cannot be named {name[:40]!r}.", "Give it another name.")
+        for inside in branches_of(layer).values():
+            _refuse_taken_names(inside)
 
 
 def own_names(layers: Sequence[Layer], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights of a file (under each layer's own name) under the names of the built network."""
-    modules = dict(zip((layer.name for layer in layers), module_names(layers), strict=True))
+    modules = {theirs: own for own, theirs in places(layers)}
     named = {}
     for key, value in state.items():
         prefix, _, leaf = key.rpartition(".")

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from disgorge_core.errors import BadModel
 
 LEAVES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-NOT_PLAIN = re.compile(
-    r"downsample|shortcut|residual|skip|attn|attention|lstm|gru|rnn", re.IGNORECASE
-)
+NOT_PLAIN = re.compile(r"attn|attention|lstm|gru|rnn", re.IGNORECASE)
 REMEDY = (
-    "Only plain feed-forward lists of layers are supported for now; "
-    "wrap other networks from a script: disgorge_core.wrap(module, data, recipe)."
+    "Give a layer list if the network is made of layers and residual blocks; "
+    "wrap any other from a script: disgorge_core.wrap(module, data, recipe)."
 )
 UNORDERED = "Upload a .pt state dict, which keeps the order, or give the layer list."
 MOST_STEPS = 20_000

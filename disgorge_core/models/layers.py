@@ -1,10 +1,10 @@
-"""Plain feed-forward networks as lists of layers: build, initialise, name their weights."""
+"""Feed-forward networks as lists of layers, residual blocks among them: build, initialise, name weights."""
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,27 +12,31 @@ import torch
 from torch import Tensor, nn
 
 from disgorge_core.errors import BadModel
+from disgorge_core.models.residual import PadChannels, Residual
 from disgorge_core.types import Layer
 
 Options = Mapping[str, Any]
 
 
 class WordMean(nn.Embedding):
-    """Mean of the vectors of a record's words (n, words) → (n, d); number 0 stands for no word."""
+    """Mean of the vectors of a record's words (n, words) → (n, d), times the root of how many there are.
+
+    Number 0 stands for no word. A bare mean of many vectors is small, and learns slowly.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Word numbers to the mean vector; a record without a word gives zeros."""
-        return self.mean(super().forward(x), x)
+        """Word numbers to one vector; a record without a word gives zeros."""
+        return self.pooled(super().forward(x), x)
 
-    def mean(self, vectors: Tensor, x: Tensor) -> Tensor:
-        """Mean (n, d) of word vectors (n, words, d) over the places that hold a word."""
+    def pooled(self, vectors: Tensor, x: Tensor) -> Tensor:
+        """Sum (n, d) of word vectors (n, words, d) over the root of how many words there are."""
         real = (x != 0).unsqueeze(-1).to(vectors.dtype)
-        return (vectors * real).sum(1) / real.sum(1).clamp(min=1)
+        return (vectors * real).sum(1) / real.sum(1).clamp(min=1).sqrt()
 
     def shares(self, x: Tensor) -> Tensor:
-        """Share (n, number of words) that each word has of a record: the mean is shares @ weight."""
+        """What each word (n, number of words) counts for in a record: the output is shares @ weight."""
         real = (x != 0).to(self.weight.dtype)
-        each = real / real.sum(1, keepdim=True).clamp(min=1)
+        each = real / real.sum(1, keepdim=True).clamp(min=1).sqrt()
         return each.new_zeros(len(x), self.num_embeddings).scatter_add_(1, x, each)
 
 
@@ -41,10 +45,10 @@ KINDS: dict[str, Callable[..., nn.Module]] = {
     "conv2d": lambda inputs, outputs, kernel=3, stride=1, padding=1, groups=1, bias=True: nn.Conv2d(
         inputs, outputs, kernel, stride, padding, groups=groups, bias=bias
     ),
-    "groupnorm": lambda groups, channels: nn.GroupNorm(groups, channels),
-    "batchnorm1d": lambda channels: nn.BatchNorm1d(channels),
-    "batchnorm2d": lambda channels: nn.BatchNorm2d(channels),
-    "layernorm": lambda channels: nn.LayerNorm(channels),
+    "groupnorm": lambda groups, channels, eps=1e-5: nn.GroupNorm(groups, channels, eps),
+    "batchnorm1d": lambda channels, eps=1e-5, momentum=0.1: nn.BatchNorm1d(channels, eps, momentum),
+    "batchnorm2d": lambda channels, eps=1e-5, momentum=0.1: nn.BatchNorm2d(channels, eps, momentum),
+    "layernorm": lambda channels, eps=1e-5: nn.LayerNorm(channels, eps),
     "word_mean": lambda words, channels: WordMean(words, channels),
     "relu": lambda: nn.ReLU(),
     "leaky_relu": lambda slope=0.01: nn.LeakyReLU(slope),
@@ -53,16 +57,20 @@ KINDS: dict[str, Callable[..., nn.Module]] = {
     "tanh": lambda: nn.Tanh(),
     "sigmoid": lambda: nn.Sigmoid(),
     "flatten": lambda: nn.Flatten(),
-    "maxpool": lambda kernel=2, stride=None: nn.MaxPool2d(kernel, stride),
-    "avgpool": lambda kernel=2, stride=None: nn.AvgPool2d(kernel, stride),
+    "maxpool": lambda kernel=2, stride=None, padding=0: nn.MaxPool2d(kernel, stride, padding),
+    "avgpool": lambda kernel=2, stride=None, padding=0: nn.AvgPool2d(kernel, stride, padding),
     "globalpool": lambda: nn.AdaptiveAvgPool2d(1),
+    "pad_channels": lambda before=0, after=0: PadChannels(before, after),
     "dropout": lambda p=0.5: nn.Dropout(p),
+    "residual": lambda layers, shortcut=(): Residual(build(layers), build(shortcut)),
 }
 
 ACTIVATIONS = ("relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid")
 WITH_WEIGHTS = (
     "linear", "conv2d", "groupnorm", "batchnorm1d", "batchnorm2d", "layernorm", "word_mean",
+    "residual",
 )  # fmt: skip
+BRANCHES = ("layers", "shortcut")  # options of a residual block that are layer lists themselves
 
 
 def module_names(layers: Sequence[Layer]) -> list[str]:
@@ -130,16 +138,42 @@ def _initialise_one(module: nn.Module, generator: torch.Generator) -> None:
         module.reset_parameters()
 
 
+def branches_of(layer: Layer) -> dict[str, Sequence[Layer]]:
+    """The layer lists inside a residual block, by name; other layers have none."""
+    if layer.kind != "residual":
+        return {}
+    return {branch: layer.options.get(branch, ()) for branch in BRANCHES}
+
+
+def flat(layers: Sequence[Layer]) -> Iterator[Layer]:
+    """All layers, those inside residual blocks after the block that holds them."""
+    for layer in layers:
+        yield layer
+        for inside in branches_of(layer).values():
+            yield from flat(inside)
+
+
+def places(layers: Sequence[Layer], own: str = "", theirs: str = "") -> Iterator[tuple[str, str]]:
+    """For each layer with weights its path in the network and the prefix of its weights in the file.
+
+    Names inside a residual block follow the name of the block, if it has one.
+    """
+    for layer, module in zip(layers, module_names(layers), strict=True):
+        name = f"{theirs}.{layer.name}" if theirs and layer.name else theirs or layer.name
+        for branch, inside in branches_of(layer).items():
+            yield from places(inside, f"{own}{module}.{branch}.", name)
+        if layer.kind in WITH_WEIGHTS and layer.kind != "residual":
+            yield f"{own}{module}", name
+
+
 def state_as_it_came(layers: Sequence[Layer], network: nn.Module) -> dict[str, Tensor]:
     """The state dict under the names of the file that the network came from."""
-    original = {
-        name: layer.name or name for name, layer in zip(module_names(layers), layers, strict=True)
-    }
+    original = {own: theirs or own for own, theirs in places(layers)}
     return {_renamed(key, original): value for key, value in network.state_dict().items()}
 
 
 def _renamed(key: str, original: Mapping[str, str]) -> str:
-    module, _, weight = key.partition(".")
+    module, _, weight = key.rpartition(".")
     return f"{original[module]}.{weight}"
 
 

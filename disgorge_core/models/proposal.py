@@ -2,18 +2,23 @@
 
 Weights do not say where activations, pooling, strides and padding stand. What follows from the shapes
 and from gaps in the numbering (`features.0`, `features.3`: two modules without weights between) is
-taken; every arrangement that fits is listed; the rest are questions with a default.
+taken; every arrangement that fits is listed; the rest are questions with a default. Residual blocks are
+laid out where they are certain (`blocks`), else a layer list is asked for.
 """
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from disgorge_core.errors import BadModel
+from disgorge_core.models import block_proposal
 from disgorge_core.models.arrangements import Arrangement, arrangements
+from disgorge_core.models.blocks import Blocks, blocks_of
+from disgorge_core.models.blueprint import plain_layers
 from disgorge_core.models.groups import REMEDY, Group, groups_of, in_order
 from disgorge_core.models.layers import ACTIVATIONS
 from disgorge_core.types import Layer
@@ -39,8 +44,8 @@ class Proposal:
     layers: tuple[Layer, ...]
     unknowns: tuple[Unknown, ...]
     notes: tuple[str, ...]
-    groups: tuple[Group, ...]
     shape: tuple[int, ...]
+    again: Callable[[dict[str, Any]], Proposal] = field(repr=False)
     answers: Mapping[str, Any] = field(default_factory=dict)
 
     def with_answers(self, answers: Mapping[str, Any]) -> Proposal:
@@ -56,7 +61,22 @@ class Proposal:
                     f"{str(value)[:40]!r} is no answer to {key[:40]!r}.",
                     f"Choose one of {list(unknown.choices) if unknown else list(known)}.",
                 )
-        return _proposed(self.groups, self.shape, {**self.answers, **answers}, self.notes)
+        return self.again({**self.answers, **answers})
+
+
+class LooksResidual(BadModel):
+    """The names look like residual blocks, but do not settle how they are built.
+
+    `sample` is the JSON of a layer list to begin with: what usual blocks of these names would be.
+    """
+
+    def __init__(self, problem: str, remedy: str = "", sample: str = "") -> None:
+        super().__init__(problem, remedy)
+        self.sample = sample
+
+    def __reduce__(self) -> Any:
+        """Travel whole between processes."""
+        return type(self), (self.problem, self.remedy, self.sample)
 
 
 def propose(
@@ -72,11 +92,45 @@ def propose(
     must give. Raises BadModel where no plain list of layers fits.
     """
     groups = groups_of(shapes)
+    notes = tuple(_prefix_notes(groups))
+    blocks = blocks_of(groups, ordered)
+    if blocks is not None:
+        return _with_blocks(blocks, shape, outputs, notes)
     if not ordered:
         groups = in_order(groups, shape, outputs)
     _check_head(groups, outputs)
-    notes = tuple(_prefix_notes(groups))
     return _proposed(tuple(groups), shape, {}, notes)
+
+
+def _with_blocks(
+    blocks: Blocks, shape: tuple[int, ...], outputs: int, notes: tuple[str, ...]
+) -> Proposal:
+    if blocks.certain:
+        _check_head(blocks.end, outputs)
+        return _blocks_proposed(blocks, shape, {}, notes)
+    some = ", ".join(block.name for block in blocks.blocks[:3])
+    layers = block_proposal.layers_of(blocks, shape, block_proposal.usual_answers(blocks))
+    raise LooksResidual(
+        f"The names look like residual blocks ({some[:80]}), whose sums the weights do not show.",
+        "Give a layer list that says where the blocks begin and end.",
+        json.dumps(plain_layers(layers), indent=1),
+    )
+
+
+def _blocks_proposed(
+    blocks: Blocks, shape: tuple[int, ...], answers: dict[str, Any], notes: tuple[str, ...]
+) -> Proposal:
+    full = {**block_proposal.usual_answers(blocks), **answers}
+    layers = tuple(block_proposal.layers_of(blocks, shape, full))
+    unknowns = tuple(
+        Unknown(key, question, 0, choices, choices[0])
+        for key, question, choices in block_proposal.questions(blocks)
+    )
+    said = f"{len(blocks.blocks)} residual blocks were recognised by the shortcuts among the names."
+    return Proposal(
+        layers, unknowns, (*notes, said), shape,
+        lambda found: _blocks_proposed(blocks, shape, found, notes), answers,
+    )  # fmt: skip
 
 
 def _check_head(groups: Sequence[Group], outputs: int) -> None:
@@ -117,7 +171,10 @@ def _proposed(
     chosen = offered[answers.get("arrangement", next(iter(offered)))]
     layers = tuple(_filled(layer, answers) for layer in chosen.layers)
     unknowns = _unknowns(layers, chosen, list(offered))
-    return Proposal(layers, tuple(unknowns), notes, groups, shape, answers)
+    return Proposal(
+        layers, tuple(unknowns), notes, shape,
+        lambda found: _proposed(groups, shape, found, notes), answers,
+    )  # fmt: skip
 
 
 def _filled(layer: Layer, answers: Mapping[str, Any]) -> Layer:

@@ -191,7 +191,8 @@ def _linear(h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def _norm(layer: Layer, h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     groups = int(layer.options.get("groups", 1))
-    flat = functional.group_norm(h.flatten(0, 1), groups).view_as(h)
+    eps = float(layer.options.get("eps", 1e-5))
+    flat = functional.group_norm(h.flatten(0, 1), groups, eps=eps).view_as(h)
     return flat * weight[:, None] + bias[:, None]
 
 

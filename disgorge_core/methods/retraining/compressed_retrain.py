@@ -28,7 +28,7 @@ import torch
 from disgorge_core import metrics, training
 from disgorge_core.methods.contract import Context, Facts
 from disgorge_core.methods.validation_guard import POINTS, TOLERATED, lost
-from disgorge_core.models.layers import head_of
+from disgorge_core.models.layers import flat, head_of
 from disgorge_core.models.prediction import logits
 from disgorge_core.params import param
 from disgorge_core.registry import METHODS
@@ -200,7 +200,7 @@ def _said(context: Context) -> tuple[str, ...]:
         "weight decay": context.recipe.l2 > 0,
         "augmentation": context.recipe.augment != "none",
         "batch norm": any(
-            layer.kind.startswith("batchnorm") for layer in context.model.layers or ()
+            layer.kind.startswith("batchnorm") for layer in flat(context.model.layers or ())
         ),
     }
     found = [name for name, present in untested.items() if present]

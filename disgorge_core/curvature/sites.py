@@ -2,7 +2,7 @@
 
 The gradient of one record in a linear layer is Σ_p g_p a_pᵀ over positions p (one for a plain linear
 layer, the pixels of the output for a convolution); only the factors a and g are ever captured. A mean of
-word vectors is a linear layer too: its a is the share that each word has of the record.
+word vectors is a linear layer too: its a is what each word counts for in the record.
 """
 
 from __future__ import annotations

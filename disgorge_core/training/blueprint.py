@@ -20,7 +20,7 @@ from disgorge_core.training.order import WORD, drawn, uniform
 from disgorge_core.types import Column, Dataset, Layer, Model, Preprocessing, Recipe
 from disgorge_core.types.data import key_of
 
-SPREAD = 0.5  # of the start vectors of words: uniform ±SPREAD
+SPREAD = 0.1  # of the start vectors of words: uniform ±SPREAD
 Architecture = str | Sequence[Layer] | Model | nn.Module
 
 

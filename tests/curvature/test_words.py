@@ -44,7 +44,7 @@ def as_numbers(model: Model, x: pd.DataFrame) -> tuple[Model, pd.DataFrame]:
     for row, numbers in zip(shares, inputs(model.members[0], x).tolist(), strict=True):
         own = [number for number in numbers if number]
         for number in own:
-            row[number] += 1 / len(own)
+            row[number] += 1 / len(own) ** 0.5
     columns = [f"c{i}" for i in range(shares.shape[1])]
     network = nn.Sequential(linear, *model.network[1:])
     return table_model(network, len(columns)), pd.DataFrame(shares, columns=columns)

@@ -128,11 +128,11 @@ def test_start_weights_find_their_words():
     assert torch.allclose(warm.network.words.weight[atlantis], base.network.words.weight[1])
 
 
-def test_the_mean_is_over_the_words_that_there_are():
+def test_the_mean_is_over_the_words_that_there_are_times_the_root_of_their_number():
     words = WordMean(5, 3)
     x = torch.tensor([[2, 4, 4, 0, 0, 0], [0] * 6, [1, 0, 0, 0, 0, 0]])
     wanted = torch.stack(
-        [(words.weight[2] + 2 * words.weight[4]) / 3, torch.zeros(3), words.weight[1]]
+        [(words.weight[2] + 2 * words.weight[4]) / 3**0.5, torch.zeros(3), words.weight[1]]
     )
     torch.testing.assert_close(words(x), wanted)
     torch.testing.assert_close(words.shares(x) @ words.weight, wanted)

@@ -1,7 +1,8 @@
 """The mean of a text's word vectors, then a linear layer, or a hidden layer and a linear one.
 
 After Joulin et al. 2017 ("Bag of Tricks for Efficient Text Classification", arXiv 1607.01759, section 2.1),
-without pairs of words: the order of words plays no part.
+without pairs of words: the order of words plays no part. The mean of n vectors is scaled by √n, so that
+it is no smaller for long texts than for short ones, and so that words learn at the pace of the layer above.
 """
 
 from __future__ import annotations

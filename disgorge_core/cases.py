@@ -110,7 +110,7 @@ class Cases:
             if not (self.workspace.case(name) / CASE).exists():
                 shown = example(name)
                 case = self._create(name, shown.title, shown.dataset, shown.models, name)
-                for forget in reversed(shown.forgets):  # the newest is the one to begin with
+                for forget in shown.forgets:  # the oldest is the one to begin with
                     self.save_forget(case.id, forget)
         return self.get(name)
 

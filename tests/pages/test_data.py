@@ -10,8 +10,8 @@ import pandas as pd
 from streamlit.testing.v1 import AppTest
 
 from disgorge_core.cases import Case, Cases
-from disgorge_core.data.duplicates import exact_duplicates
 from disgorge_core.data.loading import dataset_of
+from disgorge_core.data.near import exact_duplicates
 from disgorge_core.figures.bars import bars, top_counts
 
 Open = Callable[..., AppTest]

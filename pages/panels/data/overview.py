@@ -6,7 +6,7 @@ import html
 
 import streamlit as st
 
-from disgorge_core.data.duplicates import exact_duplicates
+from disgorge_core.data.near import exact_duplicates
 from disgorge_core.types import SPLITS, Dataset
 from pages.common import tables
 from pages.common.messages import as_written

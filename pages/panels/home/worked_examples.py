@@ -46,4 +46,4 @@ def _card(kind: type, first: bool) -> None:
         with st.spinner("Opening the example"):
             case = cases().open_example(name)
         forget = cases().forget_sets(case.id)
-        state.go("select/explore", case=case.id, forget=forget[0][0] if forget else "")
+        state.go("select/explore", case=case.id, forget=forget[-1][0] if forget else "")

@@ -27,14 +27,26 @@ def fit(data: Dataset, rows: Array) -> Preprocessing:
     return fit_encoded(encode_table(x, columns), columns)
 
 
-def columns_of(x: pd.DataFrame) -> tuple[Column, ...]:
-    """The columns of a table, with the categories that these records hold."""
-    return tuple(_column(x[name]) for name in x.columns)
+def columns_of(x: pd.DataFrame, like: Sequence[Column] = ()) -> tuple[Column, ...]:
+    """The columns of a table, or those of `like`, with the categories that these records hold."""
+    if like:
+        return tuple(_column(x[c.name], c.values is not None) for c in like)
+    return tuple(_column(x[name], _is_category(x[name])) for name in x.columns)
 
 
-def fit_encoded(z: Array, columns: tuple[Column, ...]) -> Preprocessing:
-    """Fit to encoded columns (n, d)."""
-    return Preprocessing("table", *_moments(z), columns)
+def fit_encoded(z: Array, columns: tuple[Column, ...], scaling: str = "standard") -> Preprocessing:
+    """Fit to encoded columns (n, d), by the scaling of `Preprocessing`."""
+    shift, scale = _ranges(z) if scaling == "range" else _moments(z)
+    fixed = unscaled(columns, scaling)
+    shift, scale = np.where(fixed, 0.0, shift), np.where(fixed, 1.0, scale)
+    return Preprocessing("table", shift, scale, columns, scaling=scaling)
+
+
+def unscaled(columns: Sequence[Column], scaling: str) -> Array:
+    """Bool (d,): which encoded columns a scaling leaves as they are."""
+    categories = [np.full(column.width, column.values is not None) for column in columns]
+    inside = np.concatenate(categories) if categories else np.zeros(0, dtype=bool)
+    return {"standard": inside & False, "none": inside | True}.get(scaling, inside)
 
 
 def pixel_sums(x: Array) -> Array:
@@ -123,8 +135,12 @@ def _encode(values: pd.Series, column: Column) -> Array:
     return (codes[:, None] == np.arange(len(column.values))[None]).astype(np.float64)
 
 
-def _column(values: pd.Series) -> Column:
-    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+def _is_category(values: pd.Series) -> bool:
+    return not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)
+
+
+def _column(values: pd.Series, category: bool) -> Column:
+    if not category:
         return Column(str(values.name))
     seen = values.dropna().astype("string").unique()
     return Column(str(values.name), tuple(sorted(map(str, seen))))
@@ -137,3 +153,12 @@ def _moments(z: Array) -> tuple[Array, Array]:
     spread = np.where(known, z - mean, 0)
     std = np.sqrt((spread**2).sum(0) / count)
     return mean, 1 / np.where(std > 1e-12 * (1 + np.abs(mean)), std, 1.0)
+
+
+def _ranges(z: Array) -> tuple[Array, Array]:
+    """Least value and one over the range of what is known; 1 for a column that never varies."""
+    known = ~np.isnan(z)
+    low = np.where(known, z, np.inf).min(0, initial=np.inf)
+    width = np.where(known, z, -np.inf).max(0, initial=-np.inf) - low
+    varies = np.isfinite(low) & (width > 0)
+    return np.where(np.isfinite(low), low, 0.0), 1 / np.where(varies, width, 1.0)

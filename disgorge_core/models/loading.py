@@ -199,7 +199,9 @@ def _raw_table(data: Dataset) -> Preprocessing:
     width = sum(column.width for column in fitted.columns)
     named: tuple[Column, ...] = fitted.columns
     numbers_only = all(column.values is None for column in named)
-    return Preprocessing("table", np.zeros(width), np.ones(width), named, fitted=not numbers_only)
+    return Preprocessing(
+        "table", np.zeros(width), np.ones(width), named, fitted=not numbers_only, scaling="none"
+    )
 
 
 def stated_lineage(origin: str, trained_on: str | Sequence[str]) -> Lineage:

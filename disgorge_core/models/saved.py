@@ -83,8 +83,10 @@ def _description(model: Model) -> dict[str, Any]:
 
 def _member_words(p: Preprocessing) -> dict[str, Any]:
     columns = [[c.name, None if c.values is None else list(c.values)] for c in p.columns]
-    length = {"length": p.length} if p.kind == "text" else {}
-    return {"kind": p.kind, "fitted": p.fitted, "columns": columns, **length}
+    words = {"kind": p.kind, "fitted": p.fitted, "columns": columns}
+    if p.kind == "text":
+        return {**words, "length": p.length}
+    return {**words, "scaling": p.scaling} if p.kind == "table" else words
 
 
 def _weights(model: Model) -> dict[str, Tensor]:
@@ -181,6 +183,7 @@ def _members(
             tuple(Column(name, None if v is None else tuple(v)) for name, v in word["columns"]),
             word["fitted"],
             word.get("length", 0),
+            word.get("scaling", "standard"),
         )
         for number, word in enumerate(words)
     ]

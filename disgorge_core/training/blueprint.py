@@ -28,8 +28,9 @@ Architecture = str | Sequence[Layer] | Model | nn.Module
 class Blueprint:
     """What a model is built from, without weights: a registered `item`, a layer list or a module.
 
-    `given` (of a model with these `columns`) holds the weights that stay where only the head learns;
-    `stated` is preprocessing that was stated in advance and is not fitted again.
+    `given` (of a model that reads these `columns`) holds the weights that stay where only the head
+    learns; `stated` is preprocessing that was stated in advance and is not fitted again; `scaling` is
+    how a table's columns are fitted.
     """
 
     outputs: int
@@ -41,6 +42,7 @@ class Blueprint:
     given: nn.Module | None = None
     columns: tuple[Column, ...] = ()
     stated: Preprocessing | None = None
+    scaling: str = "standard"
 
     def layers(self, shape: tuple[int, ...]) -> tuple[Layer, ...] | None:
         """The layer list for inputs of a shape; None for a wrapped module."""
@@ -100,6 +102,7 @@ def _of_model(model: Model, outputs: int) -> Blueprint:
         given=model.network,
         columns=p.columns,
         stated=None if p.fitted else p,
+        scaling=p.scaling,
     )
 
 

@@ -65,7 +65,7 @@ def run_closed_form(job: Job, report: Report) -> Stack:
 
 def _fitted(data: Dataset, plan: Blueprint, recipe: Recipe, keep: Array, label: str) -> Model:
     rows = _some(np.flatnonzero(keep), label)
-    inputs = of_dataset(data, rows)
+    inputs = of_dataset(data, rows, like=plan.columns)
     shape = inputs.raw.shape[1:]
     layout = Layout(data.kind, shape, inputs.columns, plan.outputs)
     blocks = blocks_for(layout, plan.settings["blocks"])
@@ -84,7 +84,7 @@ def _some(rows: Array, label: str) -> Array:
 
 def _solved(data: Dataset, plan: Blueprint, recipe: Recipe, gram: Array, layout: Layout) -> Model:
     total = reduced(gram)
-    p = preprocessing_of(total, layout)
+    p = preprocessing_of(total, layout, plan.scaling)
     second, cross = normal(total, layout, p)
     weight, bias = plan.item.solve(second, cross, data.task, recipe.l2)
     shape = input_shape(p, data.shape)

@@ -35,15 +35,23 @@ class Inputs:
     columns: tuple[Column, ...] = ()
 
 
-def of_dataset(data: Dataset, rows: Array, stated: Preprocessing | None = None) -> Inputs:
-    """Inputs of a dataset; the categories or words are those that were stated, or that these rows hold."""
+def of_dataset(
+    data: Dataset,
+    rows: Array,
+    stated: Preprocessing | None = None,
+    like: Sequence[Column] = (),
+) -> Inputs:
+    """Inputs of a dataset; the categories or words are those that were stated, or that these rows hold.
+
+    `like` names the columns of a table that a model reads; left out, it reads all.
+    """
     columns: tuple[Column, ...] = ()
     if data.kind == "image":
         raw = np.ascontiguousarray(np.asarray(data.x).transpose(0, 3, 1, 2))
     elif data.kind == "text":
         raw, columns = _texts(data, rows, stated)
     else:
-        columns = stated.columns if stated else preprocessing.columns_of(data.take(rows))
+        columns = stated.columns if stated else preprocessing.columns_of(data.take(rows), like)
         raw = preprocessing.encode_table(data.x, columns)
     return Inputs(raw, data.y, data.keys, data.kind, data.task, columns)
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from disgorge_core.errors import BadModel
+from disgorge_core.data.preprocessing import unscaled
+from disgorge_core.errors import BadModel, NotApplicable
 from disgorge_core.training.inputs import Inputs
 from disgorge_core.training.order import BLOCK, by_key, drawn
 from disgorge_core.types import Array, Column, Preprocessing
@@ -149,8 +150,13 @@ def without_unseen(gram: Array, layout: Layout) -> tuple[Array, Layout]:
     return gram, Layout(layout.kind, layout.shape, tuple(columns), layout.targets)
 
 
-def preprocessing_of(total: Array, layout: Layout) -> Preprocessing:
-    """Mean and spread of what is known: of each channel of pictures, of each column of tables."""
+def preprocessing_of(total: Array, layout: Layout, scaling: str = "standard") -> Preprocessing:
+    """Mean and spread of what is known: of each channel of pictures, of each column of tables.
+
+    Raises NotApplicable for a scaling by least and largest value, which sums do not hold.
+    """
+    if scaling == "range":
+        raise NotApplicable("Sums do not hold the range of a column.", "Use another scaling.")
     numbers = layout.is_number
     value = np.concatenate([np.arange(layout.numbers), np.arange(layout.fixed, layout.width)])
     place = np.empty(len(numbers), dtype=np.int64)
@@ -163,7 +169,11 @@ def preprocessing_of(total: Array, layout: Layout) -> Preprocessing:
         channels = layout.shape[0]
         count, first, second = (z.reshape(channels, -1).sum(1) for z in (count, first, second))
     mean = first / np.maximum(count, 1)
-    return Preprocessing(layout.kind, mean, 1 / spread(mean, second, count), layout.columns)
+    scale = 1 / spread(mean, second, count)
+    if layout.kind == "table":
+        fixed = unscaled(layout.columns, scaling)
+        mean, scale = np.where(fixed, 0.0, mean), np.where(fixed, 1.0, scale)
+    return Preprocessing(layout.kind, mean, scale, layout.columns, scaling=scaling)
 
 
 def spread(mean: Array, second: Array, count: Array) -> Array:

@@ -87,8 +87,9 @@ def tasks_for(job: Job) -> tuple[Inputs, list[Task]]:
     rows = [_kept(job.data, *pair) for pair in zip(job.keep, job.labels, strict=True)]
     used = by_key(job.data.keys, np.flatnonzero(job.keep.any(0)))
     stated = [_stated(job.plan, start) for start in job.starts]
-    inputs = of_dataset(job.data, used, next((p for p in stated if p is not None), None))
-    fits = _Fits(job.data, inputs, used)
+    given = next((p for p in stated if p is not None), None)
+    inputs = of_dataset(job.data, used, given, job.plan.columns)
+    fits = _Fits(job, inputs, used)
     tasks = []
     for k, own in enumerate(rows):
         p = stated[k] or fits.of(own)
@@ -128,8 +129,8 @@ def _network(job: Job, k: int, p: Preprocessing) -> nn.Module:
 class _Fits:
     """Preprocessing fitted to the records of each model, once for each set of records."""
 
-    def __init__(self, data: Dataset, inputs: Inputs, used: Array) -> None:
-        self.inputs = inputs
+    def __init__(self, job: Job, inputs: Inputs, used: Array) -> None:
+        data, self.inputs, self.scaling = job.data, inputs, job.plan.scaling
         self.found: dict[bytes, Preprocessing] = {}
         if data.kind == "image":
             self.pixels = data.shape[0] * data.shape[1]
@@ -155,7 +156,7 @@ class _Fits:
         encoded = self.inputs.raw[rows]
         columns = _held(encoded, self.inputs.columns)
         own = positions(columns, self.inputs.columns)
-        return preprocessing.fit_encoded(np.take(encoded, own, axis=1), columns)
+        return preprocessing.fit_encoded(np.take(encoded, own, axis=1), columns, self.scaling)
 
 
 def _held(encoded: Array, columns: Sequence[Column]) -> tuple[Column, ...]:

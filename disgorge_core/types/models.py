@@ -63,7 +63,9 @@ class Preprocessing:
     (d,), where a category is one column for each known value. For texts the one column holds the known
     words, both arrays are empty, and the input is the numbers of the first `length` words: 0 for none,
     1 for an unknown word, 2 for the first known one. `fitted` says whether they were fitted to data
-    (then on exactly the records that the model may see) or stated in advance.
+    (then on exactly the records that the model may see) or stated in advance. `scaling` says how a
+    table's columns are fitted again: "standard" (mean 0, deviation 1), "numbers" (the same, categories
+    stay 0 and 1), "range" (numbers from 0 to 1) or "none".
     """
 
     kind: str
@@ -72,6 +74,7 @@ class Preprocessing:
     columns: tuple[Column, ...] = ()
     fitted: bool = True
     length: int = 0
+    scaling: str = "standard"
 
 
 @dataclass(frozen=True)

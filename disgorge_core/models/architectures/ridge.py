@@ -2,7 +2,8 @@
 
 Minimises 1/n Σ ½ ‖W z + b - t‖² + l2/2 ‖(W, b)‖² over preprocessed inputs z, with t the value in
 regression and ±1 for each class else. Setting the gradient to 0: (Σ [z,1][z,1]ᵀ / n + l2 I) θ =
-Σ [z,1] tᵀ / n. Without L2 the solution of least norm is taken.
+Σ [z,1] tᵀ / n. A free intercept b has no part in the L2 term, nor in I. Without L2 the solution of least
+norm is taken.
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ class Ridge:
         64, help="Parts in which sums are kept; removal redoes touched ones", min=1, max=1024
     )
 
+    intercept: str = param(
+        "held",
+        help="Whether L2 holds the intercept back like the weights, or leaves it free",
+        choices=("held", "free"),
+    )
+
     def layers(self, shape: tuple[int, ...], outputs: int) -> tuple[Layer, ...]:
         """Layers for inputs of a shape."""
         flatten = (Layer("flatten"),) if len(shape) > 1 else ()
@@ -46,7 +53,9 @@ class Ridge:
             cross = 2 * cross - second[:, -1:]
         left, right = second / count, cross / count
         if l2 > 0:
-            theta = np.linalg.solve(left + l2 * np.eye(len(left)), right)
+            held = np.ones(len(left))
+            held[-1] = self.intercept == "held"
+            theta = np.linalg.solve(left + l2 * np.diag(held), right)
         else:
             theta = np.linalg.pinv(left, rcond=RANK, hermitian=True) @ right
         return np.ascontiguousarray(theta[:-1].T), np.ascontiguousarray(theta[-1])

@@ -4,7 +4,7 @@ For a layer with gradients Σ_p g_p a_pᵀ: A = E Σ_p a_p a_pᵀ = U_A · U_A�
 H ≈ (U_G ⊗ U_A) diag(Λ) (U_G ⊗ U_A)ᵀ with Λ_kl = E[(U_Gᵀ g aᵀ U_A)²_kl], the best diagonal in that basis
 (George et al. 2018, arXiv 1806.03884, eq. 9). The gradients are those of the Gauss-Newton matrix
 (`Loss.columns`), not of the labels. Norms, embeddings and grouped convolutions are diagonal in their own
-weights; the words of a mean of word vectors stand each on its own, in an eigenbasis of their outputs.
+weights. Of many words the leading directions are kept (`words`); outside them each output has one value.
 Layers are treated as independent, which is the approximation. Inverses are damped by a tenth of each
 layer's mean eigenvalue, a fixed rule that needs no tuning.
 """
@@ -18,7 +18,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from disgorge_core.curvature.factors import Batches, bases, moments, sampled, turned
+from disgorge_core.curvature.factors import Batches, bases, moments, sampled
 from disgorge_core.curvature.records import Single
 from disgorge_core.curvature.sites import Capture, Site
 
@@ -29,39 +29,50 @@ DAMPING = 0.1  # of a layer's mean eigenvalue
 class Block:
     """One layer's curvature: orthogonal bases (None: the weights themselves), eigenvalues, damping.
 
-    `kept` are the coordinates (row numbers, column numbers) of the basis that scores are made of.
+    Where the basis of the inputs is only a part of theirs, `rest` is the curvature outside it. `kept` are
+    the coordinates (row numbers, column numbers) of the basis that scores are made of.
     """
 
     site: Site
     left: Tensor | None
     right: Tensor | None
-    values: Tensor  # (outputs, inputs): diagonal of the Gauss-Newton matrix in the basis
+    values: Tensor  # (outputs, k): diagonal of the Gauss-Newton matrix in the basis
+    rest: Tensor | None  # (outputs,)
     plain: Tensor  # (outputs, inputs): its diagonal in the weights themselves, exact
     shift: float  # L2 + damping
     kept: tuple[Tensor, Tensor]
 
-    def turned(self, matrix: Tensor) -> Tensor:
-        """A matrix of weights in the basis."""
-        return turned(matrix, self.left, self.right)
+    def filtered(self, matrix: Tensor, by: Callable[[Tensor], Tensor]) -> Tensor:
+        """Multiply by a function of the curvature plus damping."""
+        if self.left is None or self.right is None:
+            return matrix * by(self.values + self.shift)
+        turned = self.left.T @ matrix
+        inside = turned @ self.right
+        found = (inside * by(self.values + self.shift)) @ self.right.T
+        if self.rest is not None:
+            outside = turned - inside @ self.right.T
+            found = found + outside * by(self.rest + self.shift)[:, None]
+        return self.left @ found
 
-    def back(self, matrix: Tensor) -> Tensor:
-        """The inverse of `turned`."""
-        return turned(matrix, *(None if u is None else u.T for u in (self.left, self.right)))
-
-    def filtered(self, matrix: Tensor, by: Tensor) -> Tensor:
-        """Multiply by a function of the curvature, given on its eigenvalues."""
-        return self.back(self.turned(matrix) * by)
+    def solved_on_kept(self, matrix: Tensor) -> Tensor:
+        """The inverse, restricted to the coordinates that scores are made of."""
+        inverse = torch.zeros_like(self.values)
+        inverse[self.kept] = 1 / (self.values[self.kept] + self.shift)
+        if self.left is None or self.right is None:
+            return matrix * inverse
+        inside = self.left.T @ matrix @ self.right
+        return self.left @ (inside * inverse) @ self.right.T
 
     def whiten(self, a: Tensor, g: Tensor) -> Tensor:
         """Kept coordinates (n, kept) of per-sample gradients times (Λ + shift)^(-1/2)."""
         rows, columns = self.kept
         scale = (self.values[rows, columns] + self.shift).rsqrt()
-        if not self.site.factored:
+        if self.left is None or self.right is None:
             return self.site.each_matrix(a, g)[:, rows, columns] * scale
         used_rows, rows = rows.unique(return_inverse=True)
         used_columns, columns = columns.unique(return_inverse=True)
-        left = _some(self.site.given(g), self.left, used_rows)
-        right = _some(self.site.taken(a), self.right, used_columns)
+        left = self.site.given(g) @ self.left[:, used_rows]
+        right = self.site.onto(a, self.right[:, used_columns])
         if left.shape[1] == 1:
             return left[:, 0, rows] * right[:, 0, columns] * scale
         return (left.mT @ right)[:, rows, columns] * scale
@@ -79,19 +90,21 @@ class EkFac:
 
     def multiply(self, vector: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """(H + damping) v."""
-        return self._each(vector, lambda b: b.values + b.shift)
+        return self._each(vector, lambda block, matrix: block.filtered(matrix, lambda v: v))
 
     def solve(self, vector: Mapping[str, Tensor], kept: bool = False) -> dict[str, Tensor]:
         """(H + damping)⁻¹ v; `kept` restricts it to the coordinates that scores are made of."""
-        return self._each(vector, _inverse_on_kept if kept else lambda b: 1 / (b.values + b.shift))
+        if kept:
+            return self._each(vector, Block.solved_on_kept)
+        return self._each(vector, lambda block, matrix: block.filtered(matrix, torch.reciprocal))
 
     def sample(self, generator: torch.Generator) -> dict[str, Tensor]:
         """One draw from N(0, (H + damping)⁻¹)."""
         found: dict[str, Tensor] = {}
         for block in self.blocks:
-            like = block.values
+            like = block.plain
             noise = torch.randn(like.shape, generator=generator, dtype=like.dtype)
-            found |= block.site.vector(block.back(noise * (like + block.shift).rsqrt()))
+            found |= block.site.vector(block.filtered(noise, torch.rsqrt))
         return found
 
     def diagonal(self) -> dict[str, Tensor]:
@@ -109,23 +122,12 @@ class EkFac:
         return torch.cat([b.whiten(seen.inputs[n], slopes[n]) for b, n in pairs], 1)
 
     def _each(
-        self, vector: Mapping[str, Tensor], by: Callable[[Block], Tensor]
+        self, vector: Mapping[str, Tensor], does: Callable[[Block, Tensor], Tensor]
     ) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         for block in self.blocks:
-            found |= block.site.vector(block.filtered(block.site.matrix(vector), by(block)))
+            found |= block.site.vector(does(block, block.site.matrix(vector)))
         return found
-
-
-def _some(factor: Tensor, basis: Tensor | None, places: Tensor) -> Tensor:
-    """Some coordinates (n, positions, places) of factors (n, positions, d) in a basis."""
-    return factor[..., places] if basis is None else factor @ basis[:, places]
-
-
-def _inverse_on_kept(block: Block) -> Tensor:
-    inverse = torch.zeros_like(block.values)
-    inverse[block.kept] = 1 / (block.values[block.kept] + block.shift)
-    return inverse
 
 
 def fit_ekfac(
@@ -145,16 +147,20 @@ def fit_ekfac(
     """
     few = sampled(one, n)
     columns = one.loss.mixture if few else one.loss.columns
-    found_bases = bases(one, islice(batches(), 0, None, 2 if few else 1), seed, columns)
-    found = moments(one, batches(), found_bases, seed + int(few), columns)
+    turned = bases(one, islice(batches(), 0, None, 2 if few else 1), seed, columns)
+    found = moments(one, batches(), turned, seed + int(few), columns)
     rule = DAMPING if damping is None else damping
     shifts = [l2 + rule * float(m.values.mean() / n) for m in found]
     kept = _largest([m.values / n for m in found], shifts, coordinates)
     blocks = tuple(
-        Block(m.site, *m.basis, m.values / n, m.plain / n, shift, where)
+        Block(m.site, *m.basis, m.values / n, _over(m.rest(), n), m.plain / n, shift, where)
         for m, shift, where in zip(found, shifts, kept, strict=True)
     )
     return EkFac(blocks, l2, part, (1.5 if few else 2.0) * n)
+
+
+def _over(total: Tensor | None, n: int) -> Tensor | None:
+    return None if total is None else total / n
 
 
 def _largest(values: list[Tensor], shifts: list[float], count: int) -> list[tuple[Tensor, Tensor]]:

@@ -17,8 +17,10 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from disgorge_core.curvature import words
 from disgorge_core.curvature.records import Single
 from disgorge_core.curvature.sites import Site, capture
+from disgorge_core.models.layers import WordMean
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 Basis = tuple[Tensor | None, Tensor | None]
@@ -32,28 +34,52 @@ def sampled(one: Single, n: int) -> bool:
 
 
 def bases(one: Single, batches: Batches, seed: int, columns: Columns) -> list[Basis]:
-    """For each site: eigenvectors (outputs, outputs) and (inputs, inputs) of its factors, or none.
+    """For each site: eigenvectors (outputs, outputs) and (inputs, k) of its factors, or none.
 
-    Words have no factor of inputs: which words go together is not measured.
+    k is the number of inputs, except for many words, of which the leading directions are found.
     """
     outputs: dict[str, Tensor | float] = {s.name: 0.0 for s in one.sites if s.factored}
-    inputs: dict[str, Tensor | float] = {
-        s.name: 0.0 for s in one.sites if s.factored and not s.words
-    }
+    inputs = {s.name: _Inputs(s) for s in one.sites if s.factored}
     generator = torch.Generator().manual_seed(seed)
-    sites = [site for site in one.sites if site.factored]
     for x, _ in batches:
         seen = capture(one.network, one.sites, x)
-        for site in sites:
-            if site.name in inputs:
-                inputs[site.name] += _gram(site.taken(seen.inputs[site.name]))
+        for name, factor in inputs.items():
+            factor.add(seen.inputs[name])
         for column in columns(seen.logits.detach(), generator):
             slopes = seen.gradients(column)
-            for site in sites:
-                outputs[site.name] += _gram(site.given(slopes[site.name]))
-    return [
-        (_eigenvectors(outputs.get(s.name)), _eigenvectors(inputs.get(s.name))) for s in one.sites
-    ]
+            for name, factor in inputs.items():
+                outputs[name] += _gram(factor.site.given(slopes[name]))
+    found: list[Basis] = []
+    for site in one.sites:
+        gram = outputs.get(site.name)
+        known = isinstance(gram, Tensor)
+        found.append(
+            (torch.linalg.eigh(gram)[1], inputs[site.name].basis(generator))
+            if known
+            else (None, None)
+        )
+    return found
+
+
+class _Inputs:
+    """What one layer takes in, over all batches: a sum of squares, or the words themselves."""
+
+    def __init__(self, site: Site) -> None:
+        self.site, self.gram = site, torch.zeros(())
+        self.told: list[Tensor] = []
+
+    def add(self, a: Tensor) -> None:
+        """The inputs of one batch."""
+        if isinstance(self.site.module, WordMean):
+            self.told.append(a)
+        else:
+            self.gram = self.gram + _gram(self.site.taken(a))
+
+    def basis(self, generator: torch.Generator) -> Tensor:
+        """Eigenvectors of the factor of the inputs."""
+        if isinstance(self.site.module, WordMean):
+            return words.directions(self.site.module, self.told, generator)
+        return torch.linalg.eigh(self.gram)[1]
 
 
 def _gram(factor: Tensor) -> Tensor:
@@ -62,26 +88,23 @@ def _gram(factor: Tensor) -> Tensor:
     return (factor.mT @ factor).sum(0)  # products of each record, so that nothing is copied
 
 
-def _eigenvectors(factor: Tensor | float | None) -> Tensor | None:
-    return torch.linalg.eigh(factor)[1] if isinstance(factor, Tensor) else None
-
-
-def turned(matrix: Tensor, left: Tensor | None, right: Tensor | None) -> Tensor:
-    """Matrices (..., outputs, inputs) in a basis; None stands for the weights themselves."""
-    matrix = matrix if left is None else left.mT @ matrix
-    return matrix if right is None else matrix @ right
-
-
 class Moments:
-    """Sums of squared gradient entries of one layer, in its basis (`values`) and as they are (`plain`)."""
+    """Sums of squared gradient entries of one layer, in its basis (`values`) and as they are (`plain`).
+
+    `whole` (outputs,) sums them over all directions of the inputs, those outside the basis included.
+    """
 
     def __init__(self, site: Site, basis: Basis) -> None:
         self.site, self.basis = site, basis
         like = site.matrix({name: p.detach() for name, p in site.parameters.items()})
-        self.values, self.plain = torch.zeros_like(like), torch.zeros_like(like)
+        self.plain, self.whole = torch.zeros_like(like), like.new_zeros(len(like))
+        self.values = (
+            self.plain if basis[1] is None else like.new_zeros(len(like), basis[1].shape[1])
+        )
 
     def open(self, a: Tensor) -> None:
         """A new batch with these inputs."""
+        self._given = a
         self._into = self.site.taken(a) if self.site.factored else a
         self._lone = self.site.factored and self._into.shape[1] == 1
         self._turned: Tensor | float = 0.0
@@ -90,24 +113,32 @@ class Moments:
     def add(self, g: Tensor) -> None:
         """One column's gradients at the output."""
         left, right = self.basis
-        if not self.site.factored:
+        if left is None or right is None:
             own = self.site.each_matrix(self._into, g).square().sum(0)
             self.values, self.plain = self.values + own, self.plain + own
         elif self._lone:  # a plain linear layer: (g aᵀ)² = g² (a²)ᵀ, so nothing is built
             out = self.site.given(g)[:, 0]
-            self._turned = self._turned + turned(out, None, left).square()
+            self._turned = self._turned + (out @ left).square()
             self._out = self._out + out.square()
         else:
             each = self.site.given(g).mT @ self._into
-            self.values += turned(each, left, right).square_().sum(0)
+            self.values += (left.T @ (each @ right)).square_().sum(0)
             self.plain += each.square_().sum(0)
 
     def close(self) -> None:
         """The end of the batch."""
-        if isinstance(self._turned, Tensor) and isinstance(self._out, Tensor):
-            into = self._into[:, 0]
-            self.values = self.values + self._turned.T @ turned(into, None, self.basis[1]).square()
-            self.plain = self.plain + self._out.T @ into.square()
+        right = self.basis[1]
+        if isinstance(self._turned, Tensor) and isinstance(self._out, Tensor) and right is not None:
+            squares = self._into[:, 0].square()
+            inside = self.site.onto(self._given, right)[:, 0].square()
+            self.values = self.values + self._turned.T @ inside
+            self.plain = self.plain + self._out.T @ squares
+            self.whole = self.whole + self._turned.T @ squares.sum(1)
+
+    def rest(self) -> Tensor | None:
+        """Mean (outputs,) over the directions outside the basis; None where there are none."""
+        outside = self.plain.shape[1] - self.values.shape[1]
+        return (self.whole - self.values.sum(1)).clamp(min=0) / outside if outside else None
 
 
 def moments(

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from disgorge_core.curvature.words import in_basis
 from disgorge_core.errors import NotApplicable
 from disgorge_core.models.layers import WordMean
 
@@ -38,11 +39,6 @@ class Site:
         if isinstance(self.module, nn.Conv2d):
             return self.module.groups == 1
         return isinstance(self.module, nn.Linear | WordMean)
-
-    @property
-    def words(self) -> bool:
-        """Whether its inputs are shares of words: many, and few of them in a record."""
-        return isinstance(self.module, WordMean)
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -86,6 +82,12 @@ class Site:
         if self.module.bias is not None:
             right = torch.cat([right, right.new_ones(len(right), 1, right.shape[2])], 1)
         return right.mT
+
+    def onto(self, a: Tensor, basis: Tensor) -> Tensor:
+        """What its weights multiply, in a basis (inputs, k): (n, positions, k)."""
+        if isinstance(self.module, WordMean):
+            return in_basis(a, basis)[:, None]
+        return self.taken(a) @ basis
 
     def given(self, g: Tensor) -> Tensor:
         """Gradients at its output (n, positions, outputs)."""

@@ -9,7 +9,13 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from disgorge_core.curvature import fit_curvature, logit_change, loss_change, per_sample_gradients
+from disgorge_core.curvature import (
+    fit_curvature,
+    logit_change,
+    loss_change,
+    per_sample_gradients,
+    words,
+)
 from disgorge_core.curvature.records import single
 from disgorge_core.curvature.sites import capture
 from disgorge_core.data.preprocessing import of_words
@@ -75,25 +81,71 @@ def test_the_whole_matrix_is_that_of_the_linear_layer():
 
 
 @pytest.mark.parametrize("hidden", [False, True])
-def test_ekfac_of_words_follows_its_definition(hidden):
-    """Each word on its own, its gradients in the eigenbasis of the gradients at the outputs."""
+def test_ekfac_of_words_is_that_of_the_linear_layer(hidden):
     model, (x, y) = text_model(hidden), told(30)
+    twin, shares = as_numbers(model, x)
+    mine, its = (
+        fit_curvature(m, z, y, l2=L2, kind="ekfac", damping=0.2)
+        for m, z in ((model, x), (twin, shares))
+    )
+    v = {k: torch.randn_like(p) for k, p in model.network.named_parameters()}
+    turned = {**v, "0.weight": v["0.weight"].T}
+    for name in ("multiply", "solve"):
+        found, wanted = getattr(mine, name)(v), getattr(its, name)(turned)
+        torch.testing.assert_close(found["0.weight"].T, wanted["0.weight"])
+        torch.testing.assert_close(found["1.weight"], wanted["1.weight"])
+    torch.testing.assert_close(mine.diagonal()["0.weight"].T, its.diagonal()["0.weight"])
+
+
+def test_of_many_words_the_leading_directions_are_kept_and_the_rest_is_one_value(monkeypatch):
+    """Against the definition: the best basis of 4 directions, and the mean curvature outside it."""
+    model, (x, y) = text_model(), told(40)
+    monkeypatch.setattr(words, "DIRECTIONS", 4)
+    monkeypatch.setattr(words, "EXTRA", 2)
+    monkeypatch.setattr(words, "ROUNDS", 200)
     twin, shares = as_numbers(model, x)
     one = single(twin)
     seen = capture(one.network, one.sites, inputs(twin.members[0], shares))
     columns = one.loss.columns(seen.logits.detach(), torch.Generator())
     slopes = torch.stack([seen.gradients(column)["0"] for column in columns])
-    basis = torch.linalg.eigh(torch.einsum("kno,knp->op", slopes, slopes))[1]
-    squares = (slopes @ basis).square().sum(0)
-    values = torch.einsum("no,nv->vo", squares, torch.tensor(shares.to_numpy()).square()) / 30
-    curvature = fit_curvature(model, x, y, l2=L2, kind="ekfac", damping=0.2)
+    left = torch.linalg.eigh(torch.einsum("kno,knp->op", slopes, slopes))[1]
+    a = torch.tensor(shares.to_numpy())
+    right = torch.linalg.eigh(a.T @ a)[1][:, -4:]
+    squares = (slopes @ left).square().sum(0)
+    values = torch.einsum("no,nk->ok", squares, (a @ right).square()) / 40
+    rest = (torch.einsum("no,nv->ov", squares, a.square()).sum(1) / 40 - values.sum(1)) / 5
     shift = L2 + 0.2 * values.mean()
+    inside = right @ right.T
+    each = [
+        right @ torch.diag(row + shift) @ right.T + (r + shift) * (torch.eye(9) - inside)
+        for row, r in zip(values, rest, strict=True)
+    ]
     v = torch.randn(9, 4).double()
     zero = {k: torch.zeros_like(p) for k, p in model.network.named_parameters()}
+    curvature = fit_curvature(model, x, y, l2=L2, kind="ekfac", damping=0.2)
     found = curvature.multiply({**zero, "0.weight": v})["0.weight"]
-    torch.testing.assert_close(found, (v @ basis * (values + shift)) @ basis.T)
-    plain = torch.einsum("kno,nv->vo", slopes.square(), torch.tensor(shares.to_numpy()).square())
-    torch.testing.assert_close(curvature.diagonal()["0.weight"], plain / 30 + L2)
+    wanted = torch.stack([m @ (v @ left)[:, k] for k, m in enumerate(each)], 1) @ left.T
+    torch.testing.assert_close(found, wanted)
+    back = curvature.solve({**zero, "0.weight": wanted})["0.weight"]
+    torch.testing.assert_close(back, v)
+    kept = curvature.solve({**zero, "0.weight": v}, kept=True)["0.weight"]
+    assert torch.linalg.matrix_rank(kept @ left) <= 4 and (inside @ kept - kept).abs().max() < 1e-9
+
+
+def test_directions_are_found_without_building_the_factor():
+    rng = np.random.default_rng(1)
+    module = WordMean(600, 2).double()
+    often = np.minimum(rng.zipf(1.3, (300, 20)), 599)
+    often[rng.random(often.shape) < 0.2] = 0
+    numbers = torch.from_numpy(often)
+    told = [numbers[:100], numbers[100:]]
+    found = words.directions(module, told, torch.Generator().manual_seed(0))
+    assert found.shape == (600, 256)
+    shares = module.shares(numbers).detach()
+    wanted = torch.linalg.eigh(shares.T @ shares)[1][:, -60:]
+    torch.testing.assert_close(found.T @ found, torch.eye(256).double())
+    assert torch.linalg.svdvals(found.T @ wanted).min() > 0.999
+    torch.testing.assert_close(words.in_basis(numbers, found), shares @ found)
 
 
 @pytest.mark.parametrize("kind", ["dense", "ekfac"])

@@ -18,7 +18,7 @@ ODD = [
     "Cafe\u0301 café naïve über-cool rock'n'roll 'quoted'",
     "3.5 per cent, 1,000 men",
     "Москва 東京 42nd",
-    "x" * 500,
+    "İstanbul ΟΔΟΣ " + "x" * 120,
 ]
 
 
@@ -29,7 +29,7 @@ def test_words_are_runs_of_letters_and_digits_in_lower_case():
     assert told[3] == ["café", "café", "naïve", "über", "cool", "rock'n'roll", "quoted"]
     assert told[4] == ["3", "5", "per", "cent", "1", "000", "men"]
     assert told[5] == ["москва", "東京", "42nd"]
-    assert told[6] == ["x" * words.LONGEST]
+    assert told[6] == ["istanbul", "οδος", "x" * 50, "x" * 50, "x" * 20]
 
 
 def test_spans_point_at_the_words():
@@ -37,6 +37,7 @@ def test_spans_point_at_the_words():
         places = words.spans(text, 50)
         found = [words.composed(text)[a:b].lower().replace("’", "'") for a, b in places]
         assert found == words.words_of(text, 50)
+    assert words.spans(ODD[6], 3) == [(0, 8), (9, 13), (14, 64)]
 
 
 def test_numbers_name_words_by_alphabet_and_stop_at_the_length():

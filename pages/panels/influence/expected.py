@@ -32,11 +32,12 @@ class Expected:
             st.warning(BEYOND, icon=":material/warning:")
         table = comparison.overview(found.comparison, view.data)
         table = table[table["set"].isin(list(found.complete_sets()))]
-        if not found.believable:
-            table = table.assign(after=float("nan"))  # no number is better than a wrong one
         scale = 1.0 if view.data.task == "regression" else 100.0
+        table = shown(table, scale)
+        if not found.believable:  # no number is better than a wrong one
+            table = table[["set", "n", "now"]]
         st.dataframe(
-            shown(table, scale), key="expected_table", hide_index=True, column_config=_columns(scale)
+            table, key="expected_table", hide_index=True, column_config=_columns(scale), width="content"
         )  # fmt: skip
         messages.reading(_sentence(view, found))
         messages.link("disgorge/plan", "Plan a run and measure it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from disgorge_core.data.preprocessing import transform
+from disgorge_core.models.layers import head_of
 from disgorge_core.types import Array, Member, Model
 
 BATCH = 2048
@@ -65,7 +67,7 @@ def mean_logits(model: Model, x: Any) -> Array:
 def guarded_logits(model: Model, x: Any) -> Array:
     """Mean logits, but equal logits (an answer withheld) within the guard's radius of a guard point.
 
-    Artefacts: `guard_points` (m, d) float32 network inputs, `guard_radius` (m,).
+    Artefacts: `guard_points` (m, d) float32, `places` of records, and `guard_radius` (m,).
     """
     z = mean_logits(model, x)
     z[withheld(model, x)] = 0.0
@@ -78,14 +80,29 @@ def withheld(model: Model, x: Any) -> Array:
         return np.zeros(len(x), bool)
     points = torch.from_numpy(np.asarray(model.artefacts["guard_points"], dtype=np.float32))
     radius = torch.from_numpy(np.asarray(model.artefacts["guard_radius"], dtype=np.float32))
-    parts = [_near(inputs(model.members[0], part), points, radius) for part in _batches(x)]
+    parts = [_near(places(model.members[0], part), points, radius) for part in _batches(x)]
     return np.concatenate(parts)
+
+
+def places(member: Member, x: Any) -> torch.Tensor:
+    """Where records (n, d) float32 stand for an output guard: the network's inputs.
+
+    Texts stand where the input of the last layer is, as numbers of words have no distance.
+    """
+    z = inputs(member, x)
+    if member.preprocessing.kind != "text":
+        return z.flatten(1).float()
+    found: list[torch.Tensor] = []
+    network = copy.deepcopy(member.network).eval()
+    head_of(network).register_forward_pre_hook(lambda _, given: found.append(given[0]))
+    with torch.inference_mode():
+        network(z)
+    return found[0].flatten(1).float()
 
 
 def _near(z: torch.Tensor, points: torch.Tensor, radius: torch.Tensor) -> Array:
     exact = "donot_use_mm_for_euclid_dist"  # so that a record's distance to itself is 0
-    distance = torch.cdist(z.flatten(1).float(), points, compute_mode=exact)
-    return (distance <= radius).any(1).numpy()
+    return (torch.cdist(z, points, compute_mode=exact) <= radius).any(1).numpy()
 
 
 RULES: dict[str, Callable[[Model, Any], Array]] = {"mean": mean_logits, "guard": guarded_logits}

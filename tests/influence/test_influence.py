@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 from sklearn.datasets import load_breast_cancer, load_digits
 
+from disgorge_core import training
 from disgorge_core.errors import BadParam, NotApplicable
 from disgorge_core.influence import (
     curvature_of,
@@ -14,12 +16,14 @@ from disgorge_core.influence import (
     predicted_change,
     predicted_effect,
 )
+from disgorge_core.metrics import margins
 from disgorge_core.models.prediction import logits
 from disgorge_core.registry import ESTIMATORS
-from disgorge_core.types import ForgetSet, Model
+from disgorge_core.types import ForgetSet, Model, Recipe
 from tests.curvature.nets import image_model, mlp, seeded, table, table_model
 from tests.influence.fitted import L2, logistic, model_with
 from tests.influence_data import dataset_of
+from tests.training.small_texts import texts
 
 N, M = 120, 15
 
@@ -251,3 +255,23 @@ def test_pictures_in_batches_give_the_same_as_at_once(monkeypatch):
     monkeypatch.setattr(records, "NUMBERS", 4000)
     parts = matrix_of(model, data, rows, rows, curvature_of(model, data, rows, kind="ekfac"))
     np.testing.assert_allclose(parts, whole, rtol=1e-4, atol=1e-9)
+
+
+def test_scores_of_texts_are_first_order_changes_of_real_trainings():
+    """A word that one record alone teaches: leaving records out moves answers as the scores say."""
+    data = texts(120)
+    recipe = Recipe(epochs=30, lr=0.3, batch=16, l2=5e-3, dtype="float64")
+    model = training.fit(data, "text_mean", recipe, settings={"width": 3})
+    train, test = data.rows("train"), data.rows("test")
+    scores = ESTIMATORS["ekfac"]().score(model, data, train, test)
+    halves = np.random.default_rng(0).random((16, len(data))) < 0.8
+    stack = training.fit_many(
+        data, "text_mean", recipe, halves, [0] * 16, settings={"width": 3}, workers=1
+    )
+    x, y = data.arrays("test")
+    real = np.array([margins(z, y) for z in stack.logits(x)])
+    expected = halves[:, train] @ scores.matrix
+    found = [spearmanr(expected[:, j], real[:, j])[0] for j in range(len(test))]
+    assert np.mean(found) > 0.5
+    one = ESTIMATORS["ekfac"]().one_query(model, data, train, test[:1])
+    assert np.allclose(one, scores.matrix[:, 0], rtol=1e-3, atol=1e-7)

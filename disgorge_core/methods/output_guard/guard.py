@@ -1,7 +1,8 @@
 """Withhold the answer for inputs close to a removed record; the weights stay as they are.
 
 Formula: an input x gets equal logits when ‖z(x) - z(f)‖₂ ≤ r_f for some removed record f, where z is the
-network's own input and r_f = c · min_{r ∈ R} ‖z(f) - z(r)‖₂ with a fraction c below 1.
+network's own input, or for texts the input of its last layer, and r_f = c · min_{r ∈ R} ‖z(f) - z(r)‖₂
+with a fraction c below 1.
 Source: output filters as compared in Thaker et al. (arXiv 2403.03329); the radius rule is our own.
 Guarantee: every removed record's answer is withheld, and no kept record's is, unless it is identical
 to a removed one; all other answers are unchanged, to the last bit.
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 
 from disgorge_core.methods.contract import Context, Facts
-from disgorge_core.models.prediction import inputs
+from disgorge_core.models.prediction import places
 from disgorge_core.params import param
 from disgorge_core.registry import METHODS
 from disgorge_core.types import Array, Change, Family, Tier, Timing
@@ -81,4 +82,4 @@ def nearest(points: torch.Tensor, others: torch.Tensor) -> Array:
 
 def _flat(context: Context, mask: Array) -> torch.Tensor:
     x = context.data.take(np.flatnonzero(mask))
-    return inputs(context.model.members[0], x).flatten(1).float()
+    return places(context.model.members[0], x)

@@ -1,136 +1,70 @@
-"""The command line: python -m disgorge_core open --model mypackage.nets:build --data people.parquet"""
+"""The command line: python -m disgorge_core train --data people.csv --out model
+
+Exit status: 0 done, 1 something unforeseen, 2 a problem that the one sentence explains, 130 Ctrl+C.
+Results go to standard output, progress and notes to standard error. Files appear whole or not at all.
+"""
 
 from __future__ import annotations
 
-import argparse
 import os
-import socket
-import subprocess
+import signal
 import sys
-import time
-import urllib.request
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from torch import nn
+from disgorge_core import compute
+from disgorge_core.commands.flags import Parser
+from disgorge_core.commands.voice import Voice
+from disgorge_core.errors import DisgorgeError
+from disgorge_core.registry import COMMANDS
 
-from disgorge_core.cases import Cases
-from disgorge_core.data.loading import load_dataset
-from disgorge_core.errors import BadModel, DisgorgeError
-from disgorge_core.models import own_code
-from disgorge_core.models.loading import read_model
-from disgorge_core.models.weights import Weights
-from disgorge_core.models.wrap import wrap
-from disgorge_core.store import Workspace
-from disgorge_core.types import Dataset, Model, Recipe
-
-APP = Path(__file__).parents[1] / "app.py"
+PROGRAM = "python -m disgorge_core"
+DONE, PROBLEM, STOPPED, ENDED = 0, 2, 130, 143
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; a problem is one sentence on standard error and exit status 2."""
-    asked = parser().parse_args(arguments)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    voice = Voice(quiet="--quiet" in words, as_json="--json" in words)
     try:
-        return int(asked.run(asked))
+        asked = parser(words).parse_args(words)
+        with compute.threads(1):  # as the app's workers, so that the numbers are the same
+            COMMANDS[asked.command]().run(asked, voice)
     except DisgorgeError as error:
-        print(error, file=sys.stderr)
-        return 2
+        voice.problem(error)
+        return PROBLEM
+    except KeyboardInterrupt:
+        voice.problem("Stopped. No half-written file is left.")
+        return STOPPED
+    except BrokenPipeError:  # whoever read the result has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return DONE
 
 
-def parser() -> argparse.ArgumentParser:
-    """The commands and their flags."""
-    top = argparse.ArgumentParser("python -m disgorge_core", description="Disgorge from the shell.")
-    commands = top.add_subparsers(required=True, metavar="command")
-    start = commands.add_parser("open", help="open the app on your own network and data")
-    start.add_argument(
-        "--model", required=True, help="package.module:function that gives the network"
-    )
-    start.add_argument("--weights", type=Path, help="state dict (.safetensors, .pt)")
-    start.add_argument("--data", type=Path, required=True, help="table (.csv, .parquet)")
-    for name in ("label", "id", "owner", "source", "split"):
-        start.add_argument(f"--{name}", help=f"column that is the {name}; guessed if left out")
-    start.add_argument("--preprocessing", choices=("raw", "standard"), help="of the inputs")
-    start.add_argument("--trained-on", choices=("train", "unknown"), default="train")
-    start.add_argument(
-        "--epochs", type=int, default=20, help="epochs of the recipe it was trained by"
-    )
-    start.add_argument("--lr", type=float, default=0.05, help="learning rate of the recipe")
-    start.add_argument("--batch", type=int, default=64, help="batch size of the recipe")
-    start.add_argument("--optimiser", choices=("sgd", "adam"), default="sgd")
-    start.add_argument("--name", default="", help="name of the case")
-    start.add_argument("--port", type=int, default=8501)
-    start.add_argument(
-        "--only-make", action="store_true", help="make the case, do not start the app"
-    )
-    start.set_defaults(run=open_own)
+def parser(words: Sequence[str]) -> Parser:
+    """The commands, with the flags of the one that these words call."""
+    top = Parser(PROGRAM, description="Disgorge from the shell.", epilog=EPILOG)
+    commands = top.add_subparsers(dest="command", required=True, metavar="command")
+    for name in COMMANDS:
+        kind = COMMANDS[name]
+        about = f"{kind.summary[:1].upper()}{kind.summary[1:]}."
+        call = f"{PROGRAM} {kind.example}"
+        one = commands.add_parser(name, help=kind.summary, description=about, usage=call)
+        if words[:1] == [name]:
+            kind().flags(one, words)
+            _everywhere(one)
     return top
 
 
-def open_own(asked: argparse.Namespace) -> int:
-    """Make a case of the user's own network and data, then run the app on it."""
-    sys.path.insert(0, str(Path.cwd()))
-    roles = {name: getattr(asked, name) for name in ("label", "id", "owner", "source", "split")}
-    data = load_dataset(asked.data, **roles)
-    model = own_model(asked, data)
-    os.environ[own_code.ALLOWED] = asked.model
-    root = Path(os.environ.get("DISGORGE_HOME", "workspace")).absolute()
-    case = Cases(Workspace(root)).create(asked.name or data.name, data, (model,))
-    address = f"http://127.0.0.1:{asked.port}/explore?case={case.id}"
-    if not asked.only_make:
-        return _run_the_app(asked.port, root, address)
-    print(address)
-    return 0
+def _everywhere(one: Parser) -> None:
+    one.add_argument("--json", action="store_true", help="the result as JSON")
+    one.add_argument("--quiet", action="store_true", help="no progress and no notes")
 
 
-def own_model(asked: argparse.Namespace, data: Dataset) -> Model:
-    """The network of the user's code with the given weights, wrapped."""
-    network = own_code.build(asked.model)
-    if asked.weights is not None:
-        _load(network, asked.weights)
-    settings: dict[str, Any] = {
-        name: getattr(asked, name) for name in ("epochs", "lr", "batch", "optimiser")
-    }
-    return wrap(
-        network, data, Recipe(**settings), asked.preprocessing, asked.model,
-        trained_on=asked.trained_on, architecture=asked.model,
-    )  # fmt: skip
-
-
-def _load(network: nn.Module, path: Path) -> None:
-    found = read_model(path)
-    state = found.state if isinstance(found, Weights) else found.network.state_dict()
-    try:
-        network.load_state_dict(state)
-    except RuntimeError:
-        raise BadModel(
-            "The weights do not fit the network.", "Give the file that this class was saved to."
-        ) from None
-
-
-def _run_the_app(port: int, root: Path, address: str) -> int:
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", port)) == 0:
-            raise DisgorgeError(f"Port {port} is in use.", "Choose another with --port.")
-    path = os.pathsep.join([str(Path.cwd()), str(APP.parent), os.environ.get("PYTHONPATH", "")])
-    own = {"PYTHONPATH": path, "OMP_WAIT_POLICY": "PASSIVE", "DISGORGE_HOME": str(root)}
-    command = [sys.executable, "-m", "streamlit", "run", str(APP), f"--server.port={port}"]
-    with subprocess.Popen(command, cwd=APP.parent, env=os.environ | own) as app:
-        _look_once(port, app)
-        print(f"Your case is on {address}  (stop with Ctrl+C)", flush=True)
-        return app.wait()
-
-
-def _look_once(port: int, app: subprocess.Popen[bytes]) -> None:
-    """A first look registers the pages, so that the link opens on a fresh server."""
-    while app.poll() is None:
-        try:
-            urllib.request.urlopen(
-                f"http://127.0.0.1:{port}/_stcore/script-health-check", timeout=120
-            )
-            return
-        except OSError:
-            time.sleep(0.25)
+EPILOG = """Each command has its own --help. Results go to standard output, progress to standard error.
+Exit status: 0 done, 2 a problem that one sentence explains, 130 stopped with Ctrl+C, 1 unforeseen."""
 
 
 if __name__ == "__main__":
+    # ended from outside: clean up as after any error, so that no half-written file stays
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ENDED))
     sys.exit(main())

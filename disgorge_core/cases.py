@@ -25,7 +25,8 @@ from disgorge_core.errors import BadForgetSet, StoreError
 from disgorge_core.examples.shipped import example
 from disgorge_core.models.saved import keep_model, load_model_folder
 from disgorge_core.runs import Run
-from disgorge_core.runs.run import OPEN, new_run, runs_of
+from disgorge_core.runs.result import VALUES
+from disgorge_core.runs.run import OPEN, RESULT, new_run, runs_of
 from disgorge_core.store import (
     TEMPORARY,
     Workspace,
@@ -219,6 +220,27 @@ class Cases:
             caches = [path for path in self._caches() if _mentions(path / REQUEST, names)]
             return [*self.workspace.purge([*caches, *own, self.workspace.case(case.id)])]
 
+    def purge_model(self, digest: str) -> builtins.list[str]:
+        """Delete a model in all cases, with the runs that used or made it; list all files that went.
+
+        A run's result holds the model's answers. The cases let go of it last, so that a purge that was
+        cut off can be repeated. Raises StoreError while such a run is open, and for an unknown model.
+        """
+        with self.locked():
+            holders = [case for case in self.list() if digest in case.models]
+            if not holders:
+                raise StoreError("No case has this model.", "Name one of a case.")
+            runs = [run for case in holders for run in self.runs(case.id) if _used(run, digest)]
+            if any(run.state in OPEN for run in runs):
+                raise StoreError("A run of this model is under way or waits.", "Cancel it first.")
+            caches = [path for path in self._caches() if _mentions(path / REQUEST, [digest])]
+            folders = [*caches, *(run.folder for run in runs), self.workspace.model(digest)]
+            gone = [*self.workspace.purge(folders)]
+            for case in holders:
+                left = tuple(d for d in case.models if d != digest)
+                self._write(dataclasses.replace(case, models=left))
+            return gone
+
     def _own(self, case: Case) -> builtins.list[Path]:
         """Folders of the models and the dataset that no other case uses."""
         others = [other for other in self.list() if other.id != case.id]
@@ -265,3 +287,12 @@ def _mentions(path: Path, names: Iterable[str]) -> bool:
         return True
     text = path.read_text(encoding="utf-8")
     return any(name in text for name in names)
+
+
+def _used(run: Run, digest: str) -> bool:
+    """Whether a run used or made a model."""
+    names = [digest]
+    done = run.state == "done"
+    return _mentions(run.folder / REQUEST, names) or (
+        done and _mentions(run.folder / RESULT / VALUES, names)
+    )

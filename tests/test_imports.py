@@ -23,6 +23,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("examples",),
     ("cases",),
     ("jobs",),
+    ("commands",),
 )
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 # Within one level these may import each other, left to right; all other siblings may not.

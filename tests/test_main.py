@@ -1,102 +1,110 @@
-"""The command line opens a user's own network on the user's own data; its code comes from no upload."""
+"""The command line as a shell sees it: exit status, streams, Ctrl+C, and commands found by the registry."""
 
 from __future__ import annotations
 
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-import torch
-from safetensors.torch import save_file
-from torch import nn
+from sklearn.datasets import load_iris
 
 from disgorge_core.__main__ import main
-from disgorge_core.cases import Cases
-from disgorge_core.errors import BadModel
-from disgorge_core.models import own_code
-from disgorge_core.models.prediction import logits
-from disgorge_core.store import Workspace
+from disgorge_core.jobs.child import THREADS
+from disgorge_core.registry import COMMANDS
 
-CODE = """
-import torch
-from torch import nn
-
-class Gate(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.a, self.b, self.out = nn.Linear(3, 8), nn.Linear(3, 8), nn.Linear(8, 2)
-    def forward(self, x):
-        return self.out(torch.tanh(self.a(x)) * torch.sigmoid(self.b(x)))
-
-def build():
-    return Gate()
-
-def number():
-    return 3
-"""
+ROOT = Path(__file__).parents[1]
+LONG = ["--epochs", "10000", "--regime-shards", "2"]
 
 
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the user's package, table and weights; the current folder."""
-    (tmp_path / "ownnets.py").write_text(CODE)
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.normal(size=(60, 3)), columns=["u", "v", "w"])
-    frame["label"] = np.where(frame["u"] > 0, "yes", "no")
-    frame["id"] = [f"p{i}" for i in range(60)]
-    frame.to_parquet(tmp_path / "people.parquet")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DISGORGE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv(own_code.ALLOWED, "")
-    save_file({k: v.contiguous() for k, v in network().state_dict().items()}, "w.safetensors")
+def iris(tmp_path: Path) -> Path:
+    bunch = load_iris(as_frame=True)
+    frame: pd.DataFrame = bunch.frame.rename(columns=lambda name: name.replace(" (cm)", ""))
+    frame.to_csv(tmp_path / "iris.csv", index=False)
     return tmp_path
 
 
-def network() -> nn.Module:
-    torch.manual_seed(4)
-    return own_code.build("ownnets:build")
+def start(folder: Path, *words: str, **more: object) -> subprocess.Popen[bytes]:
+    own = {**os.environ, **THREADS, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", "-m", "disgorge_core", *words]
+    return subprocess.Popen(command, cwd=folder, env=own, stdout=subprocess.PIPE, **more)  # type: ignore[call-overload]
 
 
-def open_it(*more: str) -> int:
-    given = ["open", "--model", "ownnets:build", "--weights", "w.safetensors", "--data"]
-    return main([*given, "people.parquet", "--label", "label", "--id", "id", "--only-make", *more])
+def test_done_in_a_shell(iris):
+    words = ["train", "--data", "iris.csv", "--label", "target", "--epochs", "2", "--out", "m"]
+    with start(iris, *words, "--json", stderr=subprocess.PIPE) as run:
+        out, problems = run.communicate(timeout=120)
+    assert run.returncode == 0, problems
+    assert json.loads(out)["splits"]["test"]["n"] == 30
+    assert b"Training: 100%" in problems
+    assert sorted(p.name for p in iris.iterdir()) == ["iris.csv", "m"]
 
 
-def test_the_case_holds_the_network_with_its_weights(
-    own: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert open_it("--preprocessing", "raw") == 0
-    cases = Cases(Workspace(own / "home"))
-    case = cases.list()[0]
-    assert f"/explore?case={case.id}" in capsys.readouterr().out
-    model, data = cases.model(case.models[0]), cases.dataset(case.dataset)
-    with torch.no_grad():
-        wanted = network()(torch.tensor(data.x.to_numpy(np.float32))).numpy()
-    assert np.allclose(logits(model, data.x), wanted, atol=1e-6)
-    assert model.recipe is not None
-    assert model.seen is not None
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_in_the_middle_nothing_is_left(iris, number, status):
+    before = {p.name for p in iris.iterdir()}
+    words = ["train", "--data", "iris.csv", "--label", "target", *LONG, "--out", "m"]
+    terminal, its_end = pty.openpty()
+    with start(iris, *words, stderr=its_end, start_new_session=True) as run:
+        os.close(its_end)
+        said = _until(terminal, b"epoch 2")
+        os.killpg(run.pid, number)  # as a terminal does: the whole group hears it
+        said += _until(terminal, b"")
+        run.wait(60)
+    os.close(terminal)
+    assert run.returncode == status
+    assert b"Traceback" not in said
+    assert (b"Stopped. No half-written file is left." in said) is (number == signal.SIGINT)
+    assert {p.name for p in iris.iterdir()} == before
 
 
-def test_its_code_is_not_imported_unless_the_owner_said_so(
-    own: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    open_it()
-    cases = Cases(Workspace(own / "home"))
-    monkeypatch.setenv(own_code.ALLOWED, "")
-    with pytest.raises(BadModel, match="own code"):
-        cases.model(cases.list()[0].models[0])
+def _until(terminal: int, text: bytes, seconds: float = 120) -> bytes:
+    """What is said until this text, or until the end where there is none."""
+    said, limit = b"", time.monotonic() + seconds
+    while time.monotonic() < limit and not (text and text in said):
+        try:
+            said += os.read(terminal, 4096)
+        except OSError:  # the other side has ended
+            break
+    return said
 
 
-def test_problems_are_one_sentence_and_exit_status_2(
-    own: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    wrong = ["open", "--model", "ownnets:missing", "--data", "people.parquet", "--only-make"]
-    assert main(wrong) == 2
-    assert main([*wrong[:2], "ownnets:number", *wrong[3:]]) == 2
-    save_file({"a.weight": torch.zeros(2, 2)}, "w.safetensors")
-    assert open_it() == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 3
-    assert "cannot be imported" in lines[0] and "do not fit" in lines[2]
+def test_what_nobody_foresaw_is_not_hidden(monkeypatch, tmp_path):
+    """Python then prints the traceback and ends with status 1."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("disgorge_core.commands.train.open_data", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        main(["train", "--data", "x.csv", "--out", str(tmp_path / "m")])
+
+
+@pytest.mark.parametrize("words", [[], ["fly"], ["train"], ["--quiet"], ["export"]])
+def test_a_call_that_makes_no_sense_is_one_sentence(capsys, words):
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1
+    assert "See python -m disgorge_core" in said.err
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_explains_itself(capsys, name):
+    kind = COMMANDS[name]
+    assert kind.name == name and kind.__doc__ and sys.modules[kind.__module__].__doc__
+    assert kind.example.split()[0] == name
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert ended.value.code == 0
+    assert f"usage: python -m disgorge_core {kind.example.split(' --')[0]}" in said
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert kind.summary in " ".join(capsys.readouterr().out.split())

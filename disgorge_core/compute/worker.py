@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import signal
 import sys
 from multiprocessing.connection import Connection
 
@@ -31,4 +32,6 @@ def _tell(connection: Connection, progress: Progress) -> None:
 
 
 if __name__ == "__main__":
+    # Ctrl+C on a terminal reaches the whole group: what becomes of the work is the parent's to say
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     serve(Connection(int(sys.argv[1])))

@@ -1,0 +1,1 @@
+"""The verbs of the command line, one file each; what they share stands beside them."""

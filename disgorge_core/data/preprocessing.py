@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from disgorge_core.data import words
-from disgorge_core.types import Array, Column, Dataset, Preprocessing
+from disgorge_core.types import Array, Backbone, Column, Dataset, Preprocessing
 
 
 def fit(data: Dataset, rows: Array) -> Preprocessing:
@@ -93,11 +93,20 @@ def fixed_numbers(names: Sequence[str]) -> Preprocessing:
     )
 
 
+def behind(backbone: Backbone) -> Preprocessing:
+    """The preprocessing of a network that reads what a fixed one gives for a record."""
+    zeros, ones = np.zeros(backbone.width), np.ones(backbone.width)
+    return Preprocessing("backbone", zeros, ones, fitted=False, backbone=backbone)
+
+
 def transform(p: Preprocessing, x: Any, dtype: str = "float32") -> Array:
     """Network input: pictures (n, channels, height, width), tables (n, encoded columns).
 
-    Texts become word numbers (n, length) int64, whatever the number format.
+    Texts become word numbers (n, length) int64, whatever the number format; behind a backbone either
+    becomes its features (n, width).
     """
+    if p.backbone:
+        return p.backbone.features(x).astype(dtype)
     if p.kind == "image":
         z = (np.asarray(x, dtype=np.float64) - p.shift) * p.scale
         return np.ascontiguousarray(z.transpose(0, 3, 1, 2), dtype=dtype)
@@ -114,6 +123,8 @@ def input_shape(p: Preprocessing, raw: tuple[int, ...]) -> tuple[int, ...]:
 
     Texts: (words read, numbers that a word can have), as if each word were one-hot.
     """
+    if p.backbone:
+        return (p.backbone.width,)
     if p.kind == "image":
         return (raw[2], raw[0], raw[1])
     if p.kind == "text":

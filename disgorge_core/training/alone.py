@@ -39,7 +39,7 @@ def train_one(task: Task, inputs: Inputs, recipe: Recipe, report: Report) -> Non
     """Train one network in place."""
     ticker = Ticker(report, len(task.rows) * recipe.epochs)
     with compute.threads(recipe.threads):
-        if stacked.stackable(task.layers):
+        if stacked.stackable(task.layers, inputs.kind):
             stacked.train([task], inputs, recipe, ticker)
         else:
             loop.train(task, inputs, recipe, ticker)
@@ -60,7 +60,7 @@ def train_each(
     arrays = {"raw": inputs.raw, "y": inputs.y, "keys": inputs.keys}
     with compute.shared(arrays) as found:
         parcels = [
-            _Parcel(task, recipe, found, inputs.kind, inputs.task, inputs.columns)
+            _Parcel(_light(task), recipe, found, inputs.kind, inputs.task, inputs.columns)
             for task in tasks[done:]
         ]
         states = compute.map(
@@ -78,6 +78,11 @@ def _here_first(
     train_one(tasks[0], inputs, recipe, shares.of(0))
     left = (time.monotonic() - began) * (len(tasks) - 1)
     return 1, (None if left > WORTH and compute.cores() > 1 else 1)
+
+
+def _light(task: Task) -> Task:
+    """The task without its backbone, whose features are in the inputs already."""
+    return replace(task, preprocessing=replace(task.preprocessing, backbone=None))
 
 
 def _trained(parcel: _Parcel, report: Report) -> dict[str, Array]:

@@ -152,7 +152,7 @@ def run(
     if regime is not None:
         return run_sharded(job, regime, workers, report)
     inputs, tasks = tasks_for(job)
-    if len(tasks) > 1 and stacked.stackable(tasks[0].layers):
+    if len(tasks) > 1 and stacked.stackable(tasks[0].layers, inputs.kind):
         _together(tasks, inputs, job.recipe, report)
     else:
         train_each(tasks, inputs, job.recipe, workers if len(tasks) > 1 else 1, report)

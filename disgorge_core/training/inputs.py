@@ -15,8 +15,9 @@ from torch import Tensor
 
 from disgorge_core.data import preprocessing, words
 from disgorge_core.training.order import FLIP, SHIFT, drawn, uniform
-from disgorge_core.types import Array, Column, Dataset, Preprocessing, Recipe
+from disgorge_core.types import Array, Backbone, Column, Dataset, Preprocessing, Recipe
 
+BACKBONE = "backbone"
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -24,7 +25,8 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 class Inputs:
     """Raw records: pictures uint8 (n, channels, height, width), tables (n, encoded columns) float64.
 
-    Texts: word numbers (n, length) int32; rows that are not used hold no word.
+    Texts: word numbers (n, length) int32; rows that are not used hold no word. Kind "backbone": features
+    (n, width) float32 of records that are used, zeros of others.
     """
 
     raw: Array
@@ -46,6 +48,10 @@ def of_dataset(
     `like` names the columns of a table that a model reads; left out, it reads all.
     """
     columns: tuple[Column, ...] = ()
+    if stated and stated.backbone:
+        return Inputs(
+            _features(data, rows, stated.backbone), data.y, data.keys, BACKBONE, data.task
+        )
     if data.kind == "image":
         raw = np.ascontiguousarray(np.asarray(data.x).transpose(0, 3, 1, 2))
     elif data.kind == "text":
@@ -54,6 +60,12 @@ def of_dataset(
         columns = stated.columns if stated else preprocessing.columns_of(data.take(rows), like)
         raw = preprocessing.encode_table(data.x, columns)
     return Inputs(raw, data.y, data.keys, data.kind, data.task, columns)
+
+
+def _features(data: Dataset, rows: Array, backbone: Backbone) -> Array:
+    raw = np.zeros((len(data), backbone.width), dtype=np.float32)
+    raw[rows] = backbone.features(data.take(rows))
+    return raw
 
 
 def _texts(
@@ -127,6 +139,8 @@ def network_input(p: Preprocessing, inputs: Inputs, raw: Array, dtype: str) -> T
     if inputs.kind == "text":
         longest = max(1, int((raw != words.NONE).any(0).sum()))  # what follows is empty
         return torch.from_numpy(own_words(p, inputs, raw[:, :longest]).astype(np.int64))
+    if inputs.kind == BACKBONE:
+        return normalised(raw, p.shift, p.scale, dtype)
     own = np.take(raw, positions(p.columns, inputs.columns), axis=1)
     return normalised(own, p.shift, p.scale, dtype)
 

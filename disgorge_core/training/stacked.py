@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import dropwhile
 
 import numpy as np
 import torch
@@ -20,7 +21,14 @@ from torch.nn import functional
 from disgorge_core.models.layers import ACTIVATIONS, KINDS, module_names
 from disgorge_core.training.blueprint import learning
 from disgorge_core.training.dropout import mask, seeds_of
-from disgorge_core.training.inputs import Inputs, gathered, normalised, positions, targets
+from disgorge_core.training.inputs import (
+    BACKBONE,
+    Inputs,
+    gathered,
+    normalised,
+    positions,
+    targets,
+)
 from disgorge_core.training.loop import check_weights
 from disgorge_core.training.losses import losses
 from disgorge_core.training.optimiser import Optimiser, rate
@@ -34,12 +42,16 @@ MEMORY = 256 * 2**20  # bytes that one stack may take
 Parameters = dict[str, Tensor]
 
 
-def stackable(layers: tuple[Layer, ...] | None) -> bool:
-    """Whether a layer list is made of what a stack can compute: its first weights must be linear."""
+def stackable(layers: tuple[Layer, ...] | None, kind: str) -> bool:
+    """Whether a layer list is made of what a stack can compute: its first weights must be linear.
+
+    Dropout may stand before them where all models have the same inputs, as its masks follow their order.
+    """
     if layers is None:
         return False
-    kinds = [layer.kind for layer in layers if layer.kind != "flatten"]
-    known = {"linear", "dropout", *ACTIVATIONS, *NORMS}
+    before = {"flatten"} if kind == "table" else {"flatten", "dropout"}
+    kinds = list(dropwhile(before.__contains__, (layer.kind for layer in layers)))
+    known = {"linear", "dropout", "flatten", *ACTIVATIONS, *NORMS}
     return bool(kinds) and kinds[0] == "linear" and set(kinds) <= known
 
 
@@ -208,7 +220,7 @@ def _first(layers: Sequence[Layer]) -> str:
 
 
 def _places(task: Task, inputs: Inputs) -> Array:
-    if inputs.kind == "image":
+    if inputs.kind in ("image", BACKBONE):
         return np.arange(int(np.prod(inputs.raw.shape[1:])))
     return positions(task.preprocessing.columns, inputs.columns)
 

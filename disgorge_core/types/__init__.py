@@ -5,6 +5,7 @@ Arrays are numpy: `(n, ...)` has one row for each record of the dataset, in the 
 
 from disgorge_core.types.data import SPLITS, Dataset, ForgetSet, Roles
 from disgorge_core.types.models import (
+    Backbone,
     Column,
     Layer,
     Lineage,
@@ -30,7 +31,7 @@ from disgorge_core.types.results import (
 )
 
 __all__ = [
-    "SPLITS", "Array", "Change", "Column", "Cost", "Dataset", "Embedding", "Estimate", "Family",
+    "SPLITS", "Array", "Backbone", "Change", "Column", "Cost", "Dataset", "Embedding", "Estimate", "Family",
     "ForgetSet", "Layer", "Lineage", "Member", "Model", "Outcome", "Preprocessing", "Progress", "Recipe",
     "Report", "Roles", "Scores", "Tier", "Timing", "digest_of", "silent",
 ]  # fmt: skip

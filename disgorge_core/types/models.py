@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from torch import nn
@@ -55,6 +56,28 @@ class Column:
         return 1 if self.values is None else len(self.values)
 
 
+class Backbone(Protocol):
+    """A fixed network before the trained one, the same for all models that share its digest."""
+
+    @property
+    def digest(self) -> str:
+        """Digest of its weights and of how it reads a record."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Numbers that it gives for a record."""
+        ...
+
+    def features(self, x_raw: Any) -> Array:
+        """What it gives for raw records, (n, width) float32: for each alone, whatever the others are."""
+        ...
+
+    def save(self, folder: Path, linked: bool = False) -> None:
+        """Write it into a new folder; `linked` shares the files where it lies on the same disk."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Preprocessing:
     """Raw records → network input: `(encode(x) - shift) * scale`, missing values become 0.
@@ -65,7 +88,8 @@ class Preprocessing:
     1 for an unknown word, 2 for the first known one. `fitted` says whether they were fitted to data
     (then on exactly the records that the model may see) or stated in advance. `scaling` says how a
     table's columns are fitted again: "standard" (mean 0, deviation 1), "numbers" (the same, categories
-    stay 0 and 1), "range" (numbers from 0 to 1) or "none".
+    stay 0 and 1), "range" (numbers from 0 to 1) or "none". Kind "backbone": the input is what `backbone`
+    gives for a record, be it a picture or a text, and nothing of that is ever fitted here.
     """
 
     kind: str
@@ -75,6 +99,7 @@ class Preprocessing:
     fitted: bool = True
     length: int = 0
     scaling: str = "standard"
+    backbone: Backbone | None = None
 
 
 @dataclass(frozen=True)
@@ -160,9 +185,10 @@ def _model_digest(model: Model) -> str:
     sha = hashlib.sha256(digest_of([model.rule, list(model.classes), model.task]).encode())
     for member in model.members:
         p = member.preprocessing
-        length = [p.length] if p.kind == "text" else []
+        more: list[Any] = [p.length] if p.kind == "text" else []
+        more += [p.backbone.digest] if p.backbone else []
         columns = [asdict(c) for c in p.columns]
-        sha.update(digest_of([p.kind, columns, p.fitted, *length]).encode())
+        sha.update(digest_of([p.kind, columns, p.fitted, *more]).encode())
         sha.update(np.ascontiguousarray(p.shift).tobytes())
         sha.update(np.ascontiguousarray(p.scale).tobytes())
         for name, tensor in sorted(member.network.state_dict().items()):

@@ -6,7 +6,6 @@ trained for 20 epochs, or from a ridge model where a method needs one.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,9 +16,9 @@ import pandas as pd
 
 from disgorge_core import training
 from disgorge_core.data import preprocessing
+from disgorge_core.disgorging import TIMED, training_seconds
 from disgorge_core.methods.contract import Facts, Method
 from disgorge_core.models.layers import build
-from disgorge_core.models.prediction import member_logits
 from disgorge_core.params import make
 from disgorge_core.registry import ARCHITECTURES, METHODS
 from disgorge_core.types import (
@@ -33,8 +32,6 @@ from disgorge_core.types import (
 )
 
 RECORDS, REMOVED, COLUMNS = 1000, 10, 8
-TIMED = 256  # records of one timed forward pass
-SECONDS_A_STEP = 0.0005  # of the optimiser itself
 
 
 @cache
@@ -102,10 +99,7 @@ def training_price(
     recipe: Mapping[str, Any],
     regime: Mapping[str, Any],
 ) -> Price:
-    """What training would cost; raises BadModel, BadParam for settings that do not fit the data.
-
-    One timed forward pass stands for a third of a step, as in `disgorging.seconds_to_retrain`.
-    """
+    """What training would cost; raises BadModel, BadParam for settings that do not fit the data."""
     chosen, rows = make(Recipe, recipe), data.rows("train")
     item = make(ARCHITECTURES[architecture], settings)
     fitted = preprocessing.fit(data, rows[:TIMED])
@@ -113,14 +107,7 @@ def training_price(
     network = build(item.layers(shape, max(1, len(data.classes))))
     epochs = 1 if hasattr(item, "solve") else chosen.epochs
     passes = float(epochs * len(rows))
-    forward = _seconds_forward(Member(network, fitted), data.take(rows[:TIMED]))
-    seconds = passes * (3 * forward + SECONDS_A_STEP / chosen.batch)
+    x = data.take(rows[:TIMED])
+    seconds = training_seconds(Member(network, fitted), x, len(rows), epochs, chosen.batch)
     count = sum(p.numel() for p in network.parameters()) * int(regime.get("shards", 1))
     return Price(passes, seconds, count)
-
-
-def _seconds_forward(member: Member, x: Any) -> float:
-    member_logits(member, x)  # the first pass pays for allocations
-    started = time.perf_counter()
-    member_logits(member, x)
-    return (time.perf_counter() - started) / max(1, len(x))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from disgorge_core.data.kinds import FEW_VALUES
-from disgorge_core.data.splits import WORDS
+from disgorge_core.data.split_words import WORDS
 from disgorge_core.types import Roles
 
 LABELS = ("label", "labels", "target", "class", "y", "outcome", "category")

@@ -5,14 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from disgorge_core.data.split_words import WORDS
 from disgorge_core.errors import BadData
 from disgorge_core.types import SPLITS, Array
 
-WORDS = {
-    "train": "train", "training": "train", "tr": "train",
-    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
-    "test": "test", "testing": "test", "holdout": "test", "te": "test",
-}  # fmt: skip
 UP_TO = (0.7, 0.8)  # shares of train, and of train with validation
 
 

@@ -17,9 +17,9 @@ from disgorge_core.data import kinds
 from disgorge_core.data.loading import dataset_of, load_dataset
 from disgorge_core.data.query import select
 from disgorge_core.data.roles import guess_roles
-from disgorge_core.errors import BadData
 from disgorge_core.registry import DATA_FORMATS
 from disgorge_core.types import Dataset, Roles
+from tests.data.refusals import refusal as refused
 
 RNG = np.random.default_rng(0)
 pytestmark = pytest.mark.usefixtures("read_here")
@@ -51,16 +51,6 @@ def of_text(tmp_path: Path, text: str | bytes, name: str = "t.csv", **parts: Any
     path = tmp_path / name
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return load_dataset(path, **parts)
-
-
-def refused(call: Any, *arguments: Any, **parts: Any) -> str:
-    with pytest.raises(BadData) as error:
-        call(*arguments, **parts)
-    message = str(error.value)
-    assert len(message.splitlines()) == 1
-    assert len(message) < 400
-    assert error.value.remedy
-    return message
 
 
 # --- what comes in ------------------------------------------------------------------------------
@@ -261,7 +251,8 @@ def test_a_given_split_that_parts_duplicates_is_said() -> None:
         (b"a,b,label\n1,b,x\n2,caf\xc3", "Line 3 of the file is not UTF-8"),
         ("a,label\n1,x\n".encode("utf-16"), "UTF-16"),
         (b"a,label\n" + b"1,x\n" * 2000 + b"\0\0", "not text"),
-        (b"PK\x03\x04not really a zip", "of no known kind. Known are: Parquet, TSV, CSV"),
+        (b"PK\x03\x04not really a zip", "damaged or cut short: File is not a zip file"),
+        (b"ARROW1\0\0", "of no known kind. Known are: Hugging Face dataset, Parquet, NPZ, Zip"),
         (b"\x89PNG\r\n\x1a\n", "of no known kind"),
         (b"%PDF-1.7", "of no known kind"),
         (b"a,b,label\n1,\"x,p\n2,y,q\n3,z,r\n", "cells, the first line has 3"),
@@ -355,7 +346,9 @@ def test_decimals_dates_and_an_empty_column_come_in(tmp_path: Path) -> None:
 
 
 def test_every_format_describes_itself() -> None:
-    assert list(DATA_FORMATS) == ["parquet", "tsv", "csv"]
+    assert list(DATA_FORMATS) == [
+        "huggingface", "parquet", "npz", "image-folders", "jsonl", "tsv", "csv",
+    ]  # fmt: skip
     for kind in DATA_FORMATS.values():
         assert kind.title
         assert all(suffix.startswith(".") for suffix in kind.suffixes)

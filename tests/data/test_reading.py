@@ -17,7 +17,9 @@ from disgorge_core.data.loading import read_file
 from disgorge_core.data.reading import child, process
 from disgorge_core.data.reading.limits import GB, Limits
 from disgorge_core.data.reading.process import read_apart
-from disgorge_core.errors import BadData, DisgorgeError
+from disgorge_core.errors import DisgorgeError
+from tests.data.pictures import encoded, zipped
+from tests.data.refusals import refused
 
 RNG = np.random.default_rng(0)
 
@@ -30,16 +32,6 @@ def parquet() -> bytes:
     buffer = io.BytesIO()
     table().to_parquet(buffer)
     return buffer.getvalue()
-
-
-def refused(path: Path, limits: Limits | None = None) -> str:
-    with pytest.raises(BadData) as error:
-        read_apart(path, limits)
-    message = str(error.value)
-    assert len(message.splitlines()) == 1
-    assert len(message) < 400
-    assert error.value.remedy
-    return message
 
 
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> Path:
@@ -79,6 +71,23 @@ def test_table_comes_back_memory_mapped_and_leaves_no_file(tmp_path: Path) -> No
     assert list(scratch.iterdir()) == []
     pd.testing.assert_frame_equal(found.frame, table())
     assert found.pictures is None
+
+
+def test_each_format_is_read_within_the_limits(tmp_path: Path) -> None:
+    """As much memory as the smallest machine gives, and no more than a second of work."""
+    frame, x = table(), np.zeros((4, 8, 8, 3), np.uint8)
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_csv(tmp_path / "a.tsv", index=False, sep="\t")
+    frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+    frame.to_parquet(tmp_path / "a.parquet")
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(4))
+    zipped(tmp_path / "a.zip", {f"{i % 2}/{i}.png": encoded(x[i]) for i in range(4)})
+    for path in sorted(tmp_path.glob("a.*")):
+        found = read_apart(path, Limits(memory=2**29, table=2**20, disk=2**24, cpu=5))
+        if path.suffix in (".npz", ".zip"):
+            assert np.array_equal(found.pictures, x)
+        else:
+            pd.testing.assert_frame_equal(found.frame, frame)
 
 
 @pytest.mark.parametrize(

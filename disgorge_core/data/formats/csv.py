@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from disgorge_core.data.reading.found import Found
+from disgorge_core.data.reading.found import Reading
 from disgorge_core.data.reading.limits import Room
 from disgorge_core.data.reading.plain_text import check_text, is_text, separator
 from disgorge_core.data.reading.separated import Separated
@@ -24,7 +24,7 @@ class Csv:
         """Is it text?"""
         return is_text(path)
 
-    def read(self, path: Path, room: Room) -> Found:
+    def read(self, path: Path, room: Room) -> Reading:
         """The table with guessed types; raises BadData that names the row or the byte."""
         marks = check_text(path)
-        return Found(Separated(path, separator(path)).table(marks))
+        return Reading(Separated(path, separator(path)).table(marks))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from disgorge_core.data.reading.flat import batches_of, check_flat, plain_schema
-from disgorge_core.data.reading.found import Found
+from disgorge_core.data.reading.found import Reading
 from disgorge_core.data.reading.limits import Room
 from disgorge_core.data.reading.parquet_tables import pieces, schema_of
 from disgorge_core.registry import DATA_FORMATS
@@ -31,9 +31,9 @@ class Parquet:
         with path.open("rb") as file:
             return file.read(4) == MAGIC
 
-    def read(self, path: Path, room: Room) -> Found:
+    def read(self, path: Path, room: Room) -> Reading:
         """The table; raises BadData for columns that hold more than one value."""
         schema = schema_of(path, room.limits)
         check_flat(schema)
         batches = batches_of(pieces(path), room.limits.table)
-        return Found(pa.RecordBatchReader.from_batches(plain_schema(schema), batches))
+        return Reading(pa.RecordBatchReader.from_batches(plain_schema(schema), batches))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from disgorge_core.data.reading.found import Found
+from disgorge_core.data.reading.found import Reading
 from disgorge_core.data.reading.limits import Room
-from disgorge_core.data.reading.plain_text import check_text, is_text, separator
+from disgorge_core.data.reading.plain_text import check_text, head, is_text, separator
 from disgorge_core.data.reading.separated import Separated
 from disgorge_core.errors import BadData
 from disgorge_core.registry import DATA_FORMATS
@@ -33,17 +33,20 @@ class Tsv:
     order = 80
 
     def sniff(self, path: Path) -> bool:
-        """Is it text whose first line has tabs above all?"""
-        return is_text(path) and separator(path) == "\t"
+        """Is it text whose first line has tabs above all, or some and the name says so?"""
+        if not is_text(path):
+            return False
+        named = path.suffix.lower() in self.suffixes and b"\t" in head(path).split(b"\n")[0]
+        return named or separator(path) == "\t"
 
-    def read(self, path: Path, room: Room) -> Found:
+    def read(self, path: Path, room: Room) -> Reading:
         """The table with guessed types; raises BadData that names the row or the byte."""
         marks = check_text(path)
         if marks and not _framed(path):
             table = _unquoted(path)
             if table is not None:
-                return Found(table, notes=(NOTE,))
-        return Found(Separated(path, "\t").table(marks))
+                return Reading(table, notes=(NOTE,))
+        return Reading(Separated(path, "\t").table(marks))
 
 
 def _framed(path: Path) -> bool:

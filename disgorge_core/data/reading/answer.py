@@ -14,12 +14,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from disgorge_core.data.reading.found import Found
+from disgorge_core.data.reading.found import Reading
 from disgorge_core.data.reading.limits import Limits, Room
 from disgorge_core.errors import BadData
 from disgorge_core.registry import DATA_FORMATS
 
-TABLE, PICTURES, ANSWER = "table.arrow", "pictures.npy", "answer.json"
 DAMAGE = (
     pa.ArrowException, OSError, ValueError, KeyError, IndexError, EOFError, NotImplementedError,
     RecursionError, OverflowError, struct.error, zlib.error, zipfile.BadZipFile,
@@ -39,29 +38,29 @@ def answer(path: Path, room: Room) -> None:
         words = " ".join(str(error).split())[:100]
         problem = f"The file is damaged or cut short: {words}."
         said = {"refused": [problem, "Write or upload it again."]}
-    (room.folder / ANSWER).write_text(json.dumps(said), encoding="utf-8")
+    room.answer.write_text(json.dumps(said), encoding="utf-8")
 
 
-def read(path: Path, room: Room) -> Found:
+def read(path: Path, room: Room) -> Reading:
     """What the file holds, by the first format that knows it; raises BadData."""
     for kind in DATA_FORMATS.values():
         if kind().sniff(path):
-            found: Found = kind().read(path, room)
+            found: Reading = kind().read(path, room)
             return found
     known = ", ".join(kind.title for kind in DATA_FORMATS.values())
     raise BadData("The file is of no known kind.", f"Known are: {known}.")
 
 
-def _kept(found: Found, room: Room) -> dict[str, object]:
+def _kept(found: Reading, room: Room) -> dict[str, object]:
     schema = found.table.schema.remove_metadata()
-    with pa.OSFile(str(room.folder / TABLE), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+    with pa.OSFile(str(room.table), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         for batch in within(_batches(found), room.limits):
             batch.validate(full=True)
             writer.write_batch(batch.replace_schema_metadata(None))
-    return {"notes": list(found.notes), "pictures": found.pictures is not None}
+    return {"notes": list(found.notes), "pictures": found.pictures}
 
 
-def _batches(found: Found) -> Iterator[pa.RecordBatch]:
+def _batches(found: Reading) -> Iterator[pa.RecordBatch]:
     table = found.table
     yield from table.to_batches() if isinstance(table, pa.Table) else table
 

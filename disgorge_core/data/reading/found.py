@@ -1,4 +1,4 @@
-"""What a reader found in a file."""
+"""What a reader gives in its limited process, and what comes back from there."""
 
 from __future__ import annotations
 
@@ -13,13 +13,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """A table of flat columns, one row a record; `pictures` is uint8 (n, height, width, channels) on disk.
+class Reading:
+    """What a format's `read` gives: flat columns, one row a record, perhaps as a stream of batches.
 
-    A reader may give the table as a stream of batches. `notes` say what was changed or left out.
+    `pictures`: whether it has written a picture for each row to the room. `notes` say what was changed
+    or left out.
     """
 
     table: pa.Table | pa.RecordBatchReader
+    notes: tuple[str, ...] = ()
+    pictures: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The table of a file, and its pictures, uint8 (n, height, width, channels); both memory-mapped."""
+
+    table: pa.Table
     pictures: Any = None
     notes: tuple[str, ...] = ()
 

@@ -30,8 +30,23 @@ class Limits:
 
 @dataclass(frozen=True)
 class Room:
-    """A folder that a reader may write into, its limits, and the side of pictures (0: as they come)."""
+    """A folder that a reader may write into, its limits, and the longer side of pictures (0: guess)."""
 
     folder: Path
     limits: Limits = field(default_factory=Limits)
     size: int = 0
+
+    @property
+    def table(self) -> Path:
+        """Where the table goes."""
+        return self.folder / "table.arrow"
+
+    @property
+    def pictures(self) -> Path:
+        """Where the pictures go."""
+        return self.folder / "pictures.npy"
+
+    @property
+    def answer(self) -> Path:
+        """Where notes or the refusal go."""
+        return self.folder / "answer.json"

@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 
 from disgorge_core.data.reading import child
-from disgorge_core.data.reading.answer import ANSWER, PICTURES, TABLE
 from disgorge_core.data.reading.found import Found
 from disgorge_core.data.reading.limits import Limits, Room
 from disgorge_core.errors import BadData
@@ -41,18 +40,18 @@ def read_apart(
     with tempfile.TemporaryDirectory(prefix="tmp-", dir=scratch) as folder:
         room = Room(Path(folder), limits or Limits(), size)
         _run(path.resolve(), room)
-        said = json.loads((room.folder / ANSWER).read_text(encoding="utf-8"))
+        said = json.loads(room.answer.read_text(encoding="utf-8"))
         if "refused" in said:
             raise BadData(*said["refused"])
-        return _found(room.folder, said)
+        return _found(room, said)
 
 
-def _found(folder: Path, said: Mapping[str, Any]) -> Found:
-    with pa.memory_map(str(folder / TABLE)) as file, pa.ipc.open_file(file) as reader:
+def _found(room: Room, said: Mapping[str, Any]) -> Found:
+    with pa.memory_map(str(room.table)) as file, pa.ipc.open_file(file) as reader:
         table = reader.read_all()
     pictures = None
     if said["pictures"]:
-        pictures = np.load(folder / PICTURES, mmap_mode="r", allow_pickle=False)
+        pictures = np.load(room.pictures, mmap_mode="r", allow_pickle=False)
     return Found(table, pictures, tuple(said["notes"]))
 
 

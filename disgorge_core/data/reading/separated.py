@@ -17,7 +17,7 @@ from disgorge_core.errors import BadData
 
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
-BLOCK = 2**24  # bytes; no row may be longer
+BLOCK = 2**23  # bytes; no row may be longer
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,7 @@ from disgorge_core.commands.given import (
     given_model,
     open_data,
 )
-from disgorge_core.commands.train import shown
-from disgorge_core.commands.voice import Voice, plain
+from disgorge_core.commands.voice import Voice, plain, shown
 from disgorge_core.comparison import Comparison, compare, overview
 from disgorge_core.errors import NotApplicable
 from disgorge_core.evidence.html import Subject, report

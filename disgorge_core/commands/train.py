@@ -15,7 +15,7 @@ from disgorge_core.commands.flags import (
     stated,
 )
 from disgorge_core.commands.given import add_data, open_data
-from disgorge_core.commands.voice import Voice
+from disgorge_core.commands.voice import Voice, shown
 from disgorge_core.jobs.quality import split_quality
 from disgorge_core.models.prediction import logits
 from disgorge_core.models.saved import save_model
@@ -73,8 +73,3 @@ def quality_lines(splits: Mapping[str, Mapping[str, Any]], task: str) -> list[st
         f" ({shown(q['low'], right)} to {shown(q['high'], right)}, {q['n']:,} records)"
         for name, q in splits.items()
     ]
-
-
-def shown(value: float, share: bool) -> str:
-    """A share in percent, another number to four digits."""
-    return f"{100 * value:.1f} %" if share else f"{value:.4g}"

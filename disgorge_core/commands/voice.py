@@ -114,6 +114,11 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
+def shown(value: float, share: bool) -> str:
+    """A share in percent, another number to four digits."""
+    return f"{100 * value:.1f} %" if share else f"{value:.4g}"
+
+
 def plain(value: Any) -> Any:
     """A value as JSON can hold it; what is not a finite number becomes null."""
     if isinstance(value, Mapping):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -70,15 +68,3 @@ def test_a_guard_is_shown_as_suppressed(open_page: OpenPage, cases: Cases, case:
     text = " ".join(m.value for m in page.markdown)
     assert "suppressed" in text
     assert "The model is unchanged" in text
-
-
-def test_download_has_every_record(cases: Cases, case: Case) -> None:
-    from pages.common import compared
-    from pages.common.panels import View
-    from pages.panels.before_after.records import _all, _parquet
-
-    finished_run(cases, case)
-    found = compared.current(View(case))
-    assert found is not None
-    table = pd.read_parquet(io.BytesIO(_parquet(_all(found))))
-    assert len(table) == len(found.data)

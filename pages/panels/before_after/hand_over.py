@@ -1,16 +1,16 @@
-"""What can be taken along: the report for counsel, the new model, the list of removed ids."""
+"""What can be taken along: the report for counsel, the new model, tables of records."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from datetime import UTC, datetime
 
+import numpy as np
 import streamlit as st
 
+from disgorge_core import exports
 from disgorge_core.evidence.html import Subject, report
 from disgorge_core.evidence.software import versions
-from pages.common import compared
+from pages.common import compared, table_files
 from pages.common.panels import PANELS, Need, View
 from pages.common.progress import run_of
 from pages.common.services import cases
@@ -36,7 +36,7 @@ class HandOver:
         left, right = st.columns(2)
         with left:
             _report(view, found)
-            _removed(found)
+            _tables(found)
         with right.container(border=True):
             st.markdown("**The new model**")
             st.caption("In the format and under the weight names in which the first model came.")
@@ -57,14 +57,33 @@ def _report(view: View, found: compared.Compared) -> None:
         )  # fmt: skip
 
 
-def _removed(found: compared.Compared) -> None:
+def _tables(found: compared.Compared) -> None:
+    """Every record, those that stay and those that went; whole, however many there are."""
+    data, c = found.data, found.comparison
+    stem = table_files.stem_of(found.forget.name)
     with st.container(border=True):
-        st.markdown("**The removed records**")
-        st.caption("Their ids, how they were chosen and why, with the digest of the request.")
-        st.download_button(
-            "Download the ids", _ids(found), f"{found.forget.name}.json", "application/json",
-            key="before_after_ids", icon=":material/list:", on_click="ignore",
+        st.markdown("**Tables**")
+        _line("Every record, before and after", len(data))
+        table_files.buttons(
+            lambda path: exports.write_comparison(c, data, path), f"records-{found.run}",
+            "before_after_all",
         )  # fmt: skip
+        kept = np.flatnonzero(~c.excluded)
+        _line("The retain set: what the new model may see, with its splits", len(kept))
+        table_files.buttons(
+            lambda path: exports.write_records(data, kept, path), f"retain-set-{stem}",
+            "before_after_retain",
+        )  # fmt: skip
+        _line("The removed records; JSON: ids, reason, how they were chosen", len(found.forget))
+        table_files.buttons(
+            lambda path: exports.write_forget(data, found.forget, path), f"removed-{stem}",
+            "before_after_ids", (*exports.SUFFIXES, ".json"),
+        )  # fmt: skip
+        st.caption(exports.GUARD)
+
+
+def _line(what: str, count: int) -> None:
+    st.caption(f"{what} · {count:,} records")
 
 
 def subject(view: View, found: compared.Compared) -> Subject:
@@ -83,8 +102,3 @@ def subject(view: View, found: compared.Compared) -> Subject:
         finished=f"{ended:%d %B %Y, %H:%M} UTC",
         software=versions(),
     )
-
-
-def _ids(found: compared.Compared) -> str:
-    content = {**asdict(found.forget), "digest": found.forget.digest}
-    return json.dumps(content, ensure_ascii=False, indent=1)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
 import pandas as pd
 import streamlit as st
 
-from disgorge_core import comparison
+from disgorge_core import comparison, exports
 from disgorge_core.comparison import REMOVED, SETS, sets
-from pages.common import compared, gallery, messages
+from pages.common import compared, gallery, messages, table_files
 from pages.common.panels import PANELS, Need, View
 
 SHOWN = 5_000  # rows of the table on screen; the download has all
@@ -85,23 +83,9 @@ def _table(found: compared.Compared, rows: object, table: pd.DataFrame) -> None:
 
 
 def _downloads(found: compared.Compared) -> None:
-    left, right, _ = st.columns([1, 1, 2])
-    name = f"records-{found.run}"
-    left.download_button(
-        "All records as CSV", lambda: _all(found).to_csv(index=False).encode(), f"{name}.csv",
-        "text/csv", key="before_after_csv", icon=":material/download:", on_click="ignore",
+    c, data = found.comparison, found.data
+    st.caption(f"All {len(data):,} records as a file. {exports.GUARD}")
+    table_files.buttons(
+        lambda path: exports.write_comparison(c, data, path), f"records-{found.run}",
+        "before_after_records_all",
     )  # fmt: skip
-    right.download_button(
-        "All records as Parquet", lambda: _parquet(_all(found)), f"{name}.parquet",
-        key="before_after_parquet", icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
-
-
-def _all(found: compared.Compared) -> pd.DataFrame:
-    return comparison.records(found.comparison, found.data, found.data.rows("all"))
-
-
-def _parquet(table: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False)
-    return buffer.getvalue()

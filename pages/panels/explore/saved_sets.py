@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import html
-import io
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
+from disgorge_core import exports
 from disgorge_core.data.forget_set import check
-from disgorge_core.types import ForgetSet
-from pages.common import hand, messages, state
+from disgorge_core.types import Dataset, ForgetSet
+from pages.common import hand, messages, state, table_files
 from pages.common.panels import PANELS, View
 from pages.common.services import cases
 
@@ -74,17 +72,7 @@ def _described(view: View, fid: str, forget: ForgetSet, when: str) -> str:
 
 
 def _more(view: View, fid: str, forget: ForgetSet) -> None:
-    stem = (
-        "".join(c if c.isalnum() else "-" for c in forget.name.lower()).strip("-") or "forget-set"
-    )
-    st.download_button(
-        "Ids as CSV", lambda: as_csv(view, forget), f"{stem}.csv", "text/csv", key=f"csv_{fid}",
-        on_click="ignore", icon=":material/download:", width="stretch",
-    )  # fmt: skip
-    st.download_button(
-        "Everything as JSON", lambda: as_json(forget), f"{stem}.json", "application/json",
-        key=f"json_{fid}", on_click="ignore", icon=":material/download:", width="stretch",
-    )  # fmt: skip
+    _files(view.data, fid, forget)
     name = st.text_input("Name", forget.name, key=f"name_{fid}", max_chars=80)
     if st.button("Rename", key=f"rename_{fid}", disabled=name.strip() in ("", forget.name)):
         _renamed(view, fid, replace(forget, name=name.strip()))
@@ -92,22 +80,20 @@ def _more(view: View, fid: str, forget: ForgetSet) -> None:
         _deleted(view, fid)
 
 
-def as_csv(view: View, forget: ForgetSet) -> bytes:
-    """The ids with their split and label, one record a line."""
-    rows = np.flatnonzero(forget.mask(view.data))
-    table = pd.DataFrame({"id": view.data.ids[rows]})
-    table["split"] = np.array(["train", "validation", "test"])[view.data.split[rows]]
-    label = view.data.roles.label
-    if label in view.data.meta:
-        table[label] = view.data.meta[label].to_numpy()[rows]
-    text = io.StringIO()
-    table.to_csv(text, index=False)
-    return text.getvalue().encode()
-
-
-def as_json(forget: ForgetSet) -> bytes:
-    """The whole forget set with its digest."""
-    return json.dumps({**asdict(forget), "digest": forget.digest}, indent=1).encode()
+def _files(data: Dataset, fid: str, forget: ForgetSet) -> None:
+    """The set and what is left without it, as files."""
+    stem = table_files.stem_of(forget.name)
+    st.caption("These records; JSON: ids, reason, how they were chosen")
+    table_files.buttons(
+        lambda path: exports.write_forget(data, forget, path), stem, f"set_{fid}",
+        (*exports.SUFFIXES, ".json"),
+    )  # fmt: skip
+    st.caption("All other records: the retain set")
+    kept = np.flatnonzero(~forget.mask(data))
+    table_files.buttons(
+        lambda path: exports.write_records(data, kept, path), f"retain-set-{stem}", f"kept_{fid}"
+    )
+    st.caption(exports.GUARD)
 
 
 def _renamed(view: View, fid: str, forget: ForgetSet) -> None:

@@ -120,12 +120,11 @@ def _compare(run: Run, key: str) -> None:
 
 
 def _request(view: View, run: Run, key: str) -> None:
-    left, right = st.columns(2, gap="medium")
-    with left.expander("What was asked for", key=f"request_{key}"):
+    with st.expander("What was asked for", key=f"request_{key}"):
         tables.facts(_asked(view, run), f"asked_{key}")
-    with right.expander("Copy as code", key=f"code_{key}"):
-        st.code(script(cases(), run), language="python")
+    with st.expander("Copy as code", key=f"code_{key}"):
         st.caption("Python that does this run again from the workspace, outside the app.")
+        st.code(script(cases(), run), language="python", wrap_lines=True)
 
 
 def _asked(view: View, run: Run) -> dict[str, str]:

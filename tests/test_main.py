@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 
-from disgorge_core.__main__ import main
+from disgorge_core.__main__ import main, parser
 from disgorge_core.jobs.child import THREADS
 from disgorge_core.registry import COMMANDS
 
@@ -108,3 +109,13 @@ def test_every_command_explains_itself(capsys, name):
     with pytest.raises(SystemExit):
         main(["--help"])
     assert kind.summary in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_calls_of_the_readme_can_be_read():
+    text = (ROOT / "README.md").read_text().replace("\\\n", " ")
+    calls = [line.removeprefix("$D ") for line in text.splitlines() if line.startswith("$D ")]
+    calls += [kind.example for kind in COMMANDS.values()]
+    assert len(calls) >= 10
+    for call in calls:
+        words = shlex.split(call)
+        assert parser(words).parse_args(words).command == words[0]

@@ -3,7 +3,8 @@
 A view is a frozen dataclass with `@VIEWS.register` and class attributes `name`, `title`, `reading` (one
 sentence on how to read it), `order`; its fields are settings made by `param(...)`. All views explain the same
 number: the log-odds of the target class (the value itself in regression), against the mean training
-record, which is 0 in a network's input. Several networks are explained one by one and averaged.
+record, which is 0 in a network's input, or against a text without words. Several networks are explained
+one by one and averaged.
 """
 
 from __future__ import annotations
@@ -17,10 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from disgorge_core.errors import NotApplicable
+from disgorge_core.models.layers import WordMean
 from disgorge_core.models.prediction import inputs
 from disgorge_core.types import Array, Member, Model, Preprocessing
-
-Explain = Callable[[nn.Module, Tensor, Member], Tensor]
 
 
 class View(Protocol):
@@ -32,7 +32,10 @@ class View(Protocol):
     order: ClassVar[int]
 
     def attribute(self, model: Model, x_raw: Any, target: Array, *, seed: int = 0) -> Array:
-        """Attributions: (m, height, width) of pictures, (m, columns) of tables; target (m,) class codes."""
+        """Attributions: (m, height, width) of pictures, (m, columns) of tables, (m, words read) of texts.
+
+        target: class codes (m,).
+        """
         ...
 
 
@@ -44,14 +47,17 @@ class LogOdds(nn.Module):
         self.network = network
         self.target = target
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, *z: Tensor) -> Tensor:
         """Log-odds of records z; records may come repeated, in blocks of equal length."""
-        logits = self.network(z)
+        logits = self.network(*z)
         if logits.shape[1] == 1:
             return logits[:, 0]
-        target = self.target.repeat(len(z) // len(self.target))
+        target = self.target.repeat(len(logits) // len(self.target))
         own = nn.functional.one_hot(target, logits.shape[1]).bool()
         return logits[own] - logits.masked_fill(own, -torch.inf).logsumexp(1)
+
+
+Explain = Callable[[LogOdds, Tensor, Member], Tensor]
 
 
 def explained(model: Model, x_raw: Any, target: Array, explain: Explain) -> Array:
@@ -75,6 +81,35 @@ def _still(network: nn.Module) -> nn.Module:
         if hasattr(module, "inplace"):
             module.__dict__["inplace"] = False
     return network
+
+
+class OfVectors(nn.Module):
+    """A network of word numbers that is given the words' vectors (m, words, d) besides."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        found = [m for m in network.modules() if isinstance(m, WordMean)]
+        if len(found) != 1:
+            raise NotApplicable(
+                "This network of texts has no layer of word vectors to look through.",
+                "Choose occlusion, which leaves words out.",
+            )
+        self.words = found[0]
+
+    def vectors(self, numbers: Tensor) -> Tensor:
+        """The vector of each word (m, words, d)."""
+        return nn.functional.embedding(numbers, self.words.weight)
+
+    def forward(self, vectors: Tensor, numbers: Tensor) -> Tensor:
+        """What the network says if the words had these vectors."""
+        hook = self.words.register_forward_hook(
+            lambda *_: self.words.pooled(vectors, numbers)  # stands in for the layer's own output
+        )
+        try:
+            return self.network(numbers)
+        finally:
+            hook.remove()
 
 
 def per_raw(values: Tensor, member: Member) -> Tensor:

@@ -1,7 +1,7 @@
 """Occlusion, by captum: what the answer loses when a part is replaced by its mean.
 
 Zeiler and Fergus 2014 (arXiv 1311.2901, section 4.2): f(x) - f(x with one part at the mean). A part is a
-square of a picture or a column of a table.
+square of a picture or a column of a table. A word of a text is left out.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from disgorge_core.explain.contract import column_of, explained
+from disgorge_core.explain.contract import LogOdds, column_of, explained
 from disgorge_core.params import param
 from disgorge_core.registry import VIEWS
 from disgorge_core.types import Array, Member, Model
@@ -27,25 +27,24 @@ class Occlusion:
     name = "occlusion"
     title = "Occlusion"
     reading = (
-        "How far the log-odds of the class fall when this part is hidden behind the mean record."
+        "How far the log-odds of the class fall when this part is hidden behind the mean record, or "
+        "this one word left out."
     )
     order = 20
 
     patch: int = param(4, help="Side of the square that is hidden", unit="pixels", min=1, max=256)
 
     def attribute(self, model: Model, x_raw: Any, target: Array, *, seed: int = 0) -> Array:
-        """Falls (m, h, w), the same for all pixels of a square, or (m, columns), in nats of log-odds."""
+        """Falls (m, h, w), the same for all pixels of a square, (m, columns) or (m, words), in nats."""
         return explained(model, x_raw, target, self._of_network)
 
-    def _of_network(self, network: nn.Module, z: Tensor, member: Member) -> Tensor:
-        from captum.attr import FeatureAblation
-
-        picture = member.preprocessing.kind == "image"
-        parts = self._squares(z) if picture else column_of(member.preprocessing)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # captum's remarks on its own inputs
-            values = FeatureAblation(network).attribute(z, feature_mask=parts[None])
-        if picture:
+    def _of_network(self, network: LogOdds, z: Tensor, member: Member) -> Tensor:
+        kind = member.preprocessing.kind
+        if kind == "text":
+            return _words(network, z)
+        parts = self._squares(z) if kind == "image" else column_of(member.preprocessing)
+        values = _ablated(network, z, parts)
+        if kind == "image":
             return values[:, 0]  # the same in all channels
         first = torch.unique_consecutive(parts, return_counts=True)[1].cumsum(0)
         return values[:, first - 1]  # the same in all inputs of a column
@@ -55,3 +54,19 @@ class Occlusion:
         rows, columns = torch.arange(height) // self.patch, torch.arange(width) // self.patch
         squares = rows[:, None] * (int(columns.max()) + 1) + columns
         return squares.expand(channels, -1, -1)
+
+
+def _words(network: LogOdds, z: Tensor) -> Tensor:
+    longest = max(1, int((z != 0).any(0).sum()))  # what follows holds no word
+    found = network.target.new_zeros(z.shape, dtype=torch.float64)
+    found[:, :longest] = _ablated(network, z[:, :longest], torch.arange(longest))
+    return found
+
+
+def _ablated(network: LogOdds, z: Tensor, parts: Tensor) -> Tensor:
+    from captum.attr import FeatureAblation
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # captum's remarks on its own inputs
+        values: Tensor = FeatureAblation(network).attribute(z, feature_mask=parts[None])
+    return values

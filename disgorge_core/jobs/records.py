@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from disgorge_core.data.words import words_of
 from disgorge_core.errors import BadData
 from disgorge_core.types import Array, Dataset
+
+LONGEST = 100_000  # letters of a text
 
 
 def rows_of(data: Dataset, rows: Sequence[int]) -> Array:
@@ -22,13 +25,15 @@ def rows_of(data: Dataset, rows: Sequence[int]) -> Array:
 
 
 def raw_of(data: Dataset, rows: Sequence[int], record: Any) -> Any:
-    """Raw records of these rows, or the one record: pixels (height, width, channels), or a row by column.
+    """Raw records of these rows, or the one record: pixels (height, width, channels), or values by column.
 
     Raises BadData for a record that is not like those of the dataset.
     """
     if record is None:
         return data.take(rows_of(data, rows))
-    return _picture(data, record) if data.kind == "image" else _row(data, record)
+    if data.kind == "image":
+        return _picture(data, record)
+    return _text(data, record) if data.kind == "text" else _row(data, record)
 
 
 def _picture(data: Dataset, record: Any) -> Array:
@@ -43,6 +48,16 @@ def _picture(data: Dataset, record: Any) -> Array:
             f"Give {data.shape} numbers from 0 to 255.",
         )
     return pixels.astype(np.uint8)[None]
+
+
+def _text(data: Dataset, record: Mapping[str, Any]) -> pd.DataFrame:
+    name = data.x.columns[0]
+    text = record.get(name)
+    if not isinstance(text, str) or not words_of(text[:LONGEST], 1):
+        raise BadData("The text has no word in it.", "Write at least one word.")
+    if len(text) > LONGEST:
+        raise BadData("The text is too long.", f"Write at most {LONGEST:,} letters.")
+    return pd.DataFrame({name: pd.Series([text], dtype="str")})
 
 
 def _row(data: Dataset, record: Mapping[str, Any]) -> pd.DataFrame:

@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from disgorge_core.data.preprocessing import of_words
 from disgorge_core.errors import NotApplicable
+from disgorge_core.models.layers import WordMean
 from disgorge_core.models.prediction import logits
 from disgorge_core.registry import VIEWS
 from disgorge_core.types import Column, Lineage, Member, Model, Preprocessing
@@ -132,3 +134,70 @@ def test_captum_is_not_imported_before_it_runs():
         "import sys, disgorge_core.registry as r; list(r.VIEWS); assert 'captum' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def text_model(outputs=3, known=("bad", "good", "well")):
+    network = seeded(lambda: nn.Sequential(WordMean(len(known) + 2, 4), nn.Linear(4, 6)))
+    network = nn.Sequential(*network, nn.Tanh(), nn.Linear(6, outputs)).double()
+    with torch.no_grad():
+        network[0].weight[0] = 7  # what stands for no word must not matter
+    names = ("a", "b", "c") if outputs > 1 else ()
+    task = "classification" if outputs > 1 else "regression"
+    p = of_words("told", known, length=6)
+    return Model("told", (Member(network, p),), names, task, Lineage("trained here"))
+
+
+def stories():
+    return pd.DataFrame({"told": ["good, good and bad", "well", "bad bad bad zebra"]})
+
+
+def test_integrated_gradients_of_texts_add_up_word_by_word():
+    model, target = text_model(), np.array([0, 1, 2])
+    found = VIEWS["integrated_gradients"](steps=200).attribute(model, stories(), target)
+    assert found.shape == (3, 6)
+    empty = logits(model, pd.DataFrame({"told": [""] * 3}))
+    wanted = log_odds(logits(model, stories()), target) - log_odds(empty, target)
+    np.testing.assert_allclose(found.sum(1), wanted, atol=1e-5)
+    assert np.abs(wanted).min() > 1e-3
+    assert not found[0, 4:].any() and not found[1, 1:].any()
+    assert found[0, 0] == pytest.approx(found[0, 1])  # "good" twice
+    assert found[0, 0] != pytest.approx(found[0, 2])
+
+
+def test_occlusion_of_texts_leaves_one_word_out():
+    model, target = text_model(), np.array([0, 1, 2])
+    found = VIEWS["occlusion"]().attribute(model, stories(), target)
+    left = pd.DataFrame({"told": ["good, good and", "", "bad bad bad"]})
+    fall = log_odds(logits(model, stories()), target) - log_odds(logits(model, left), target)
+    np.testing.assert_allclose([found[0, 3], found[1, 0], found[2, 3]], fall, atol=1e-9)
+    assert found.shape == (3, 6) and not found[1, 1:].any()
+
+
+@pytest.mark.parametrize("name", list(VIEWS))
+def test_views_of_texts_work_for_values_and_for_shards_with_other_words(name):
+    line = text_model(outputs=1)
+    assert VIEWS[name]().attribute(line, stories(), np.zeros(3)).shape == (3, 6)
+    model, other = text_model(), text_model(known=("zebra",))
+    two = Model("two", model.members + other.members, model.classes, model.task, model.lineage)
+    target = np.zeros(3, dtype=int)
+    one, second, both = (VIEWS[name]().attribute(m, stories(), target) for m in (model, other, two))
+    np.testing.assert_allclose(both, (one + second) / 2)
+    assert second[2, 3] != pytest.approx(second[2, 0])
+
+
+def test_a_network_without_word_vectors_is_refused_in_words():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = nn.Embedding(5, 3).double()
+
+        def forward(self, x):
+            return self.table(x).sum(1)
+
+    base = text_model()
+    model = Model(
+        "own", (Member(Own(), base.preprocessing),), base.classes, base.task, base.lineage
+    )
+    with pytest.raises(NotApplicable, match="Choose occlusion"):
+        VIEWS["integrated_gradients"]().attribute(model, stories(), np.zeros(3, dtype=int))
+    assert VIEWS["occlusion"]().attribute(model, stories(), np.zeros(3, dtype=int)).shape == (3, 6)

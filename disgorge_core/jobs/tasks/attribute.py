@@ -21,7 +21,7 @@ from disgorge_core.types import Array
 @TASKS.register
 @dataclass(frozen=True)
 class Attribute:
-    """Arrays "map_i" for model i: (m, height, width) of pictures, (m, columns) of tables; "target" (m,).
+    """Arrays "map_i" for model i: (m, height, width), (m, columns) or, of texts, (m, words); "target" (m,).
 
     Without a target each record is explained for the first model's answer, the same for all models.
     """

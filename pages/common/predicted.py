@@ -127,10 +127,17 @@ def predicted(view: View) -> Predicted:
 
 
 def unit_of(view: View) -> str:
-    """Unit of the changes that are shown."""
+    """What changes, and in which unit."""
+    what, unit = output_of(view)
+    return f"change of the {what} ({unit})"
+
+
+def output_of(view: View) -> tuple[str, str]:
+    """Which output of the model is estimated, and its unit, in words."""
     if view.data.task == "regression":
-        return "change of the residual (units of the target)"
-    return "change of the margin (nats)"
+        return "predicted value", f"units of {view.data.roles.label}"
+    squared = cases().model_card(view.model)["regime"] == "closed form"
+    return "margin", "points of its score" if squared else "nats"
 
 
 def model_need(view: View) -> Need | None:

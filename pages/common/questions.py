@@ -36,6 +36,7 @@ SAID = {
     "embed": "Reading how the model sees each record",
     "overview": "Asking the model about every record",
     "neighbours": "Looking for records that are alike",
+    "near_duplicates": "Looking for near-duplicates",
     "one_query": CURVATURE,
     "predicted_effect": CURVATURE,
 }

@@ -143,35 +143,3 @@ def mask_of(n: int, rows: Iterable[int] | Array) -> Array:
     mask = np.zeros(n, dtype=bool)
     mask[np.asarray(list(rows), dtype=np.int64)] = True
     return mask
-
-
-def near_copies(data: Dataset, mask: Array) -> Array:
-    """Bool (n,): records outside `mask` (n,) that are near-copies of some inside.
-
-    By the dataset's column of near-duplicate clusters; without one, by exactly equal content.
-    """
-    cluster = _clusters(data)
-    inside = np.isin(cluster, np.unique(cluster[mask & (cluster >= 0)])) & (cluster >= 0)
-    return inside & ~mask
-
-
-def copies_are(data: Dataset) -> str:
-    """What `near_copies` goes by, in words."""
-    if data.roles.near:
-        return f"the dataset's own column {data.roles.near!r} of near-duplicates"
-    return "exactly equal content (the dataset names no near-duplicates)"
-
-
-def _clusters(data: Dataset) -> Array:
-    """Number (n,) of the cluster that each record is in; -1 for none."""
-    if data.roles.near:
-        return data.meta[data.roles.near].fillna(-1).to_numpy().astype(np.int64)
-    return _equal_content(data)
-
-
-def _equal_content(data: Dataset) -> Array:
-    if data.kind == "table":
-        return data.x.groupby(list(data.x.columns), dropna=False, observed=True).ngroup().to_numpy()
-    flat = np.ascontiguousarray(data.x).reshape(len(data), -1)
-    whole = flat.view(np.dtype((np.void, flat.dtype.itemsize * flat.shape[1])))[:, 0]
-    return np.unique(whole, return_inverse=True)[1]

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from disgorge_core.cases import Case, Cases
 from disgorge_core.data.loading import dataset_of
-from disgorge_core.data.near import exact_duplicates
+from disgorge_core.data.near import near_duplicates
 from disgorge_core.figures.bars import bars, top_counts
 
 Open = Callable[..., AppTest]
@@ -125,7 +125,7 @@ def test_a_bad_file_is_explained_in_words(open_page: Open, cases: Cases) -> None
 def test_exact_duplicates_are_counted_for_tables_and_pictures() -> None:
     frame = table()
     data = dataset_of(pd.concat([frame, frame.iloc[:5]], ignore_index=True), "twice", {"id": ""})
-    assert exact_duplicates(data) == 10
+    assert near_duplicates(data, "exact").together.sum() == 10
 
 
 def test_counts_keep_the_largest_and_sum_the_others() -> None:

@@ -10,13 +10,13 @@ from disgorge_core.data.forget_set import Standing
 from disgorge_core.errors import BadForgetSet
 from disgorge_core.types import Dataset, Roles
 from pages.common import facets
+from pages.common.near import near_copies
 from pages.common.point_map import Gesture
 from pages.common.selection import (
     MOST_STEPS,
     History,
     forget_of,
     mask_of,
-    near_copies,
     nothing,
     selection_of,
     standing,

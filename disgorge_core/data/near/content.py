@@ -28,8 +28,3 @@ def _hashes(data: Dataset, start: int) -> Array:
     found = [hashlib.blake2b(r.tobytes(), digest_size=16).digest() for r in records]
     return np.array(found, dtype="S16").view("V16")
 
-
-def exact_duplicates(data: Dataset) -> int:
-    """How many records have at least one other record with the same raw content."""
-    group = equal_content(data)
-    return int((np.bincount(group, minlength=1)[group] > 1).sum())

@@ -45,7 +45,7 @@ def _chart(data: Dataset, column: str, key: str) -> None:
     st.markdown(f"**{as_written(column)}**")
     if found.kind == "number" and found.values.nunique() > MOST:
         figure = histogram(found.values.to_numpy(), name=column, template=charts.template())
-        charts.chart(figure, key, f"Each bar is how many records have a {column} in that range.")
+        charts.chart(figure, key, f"Each bar counts the records whose {column} lies in that range.")
         return
     counts = top_counts(found.values, MOST)
     figure = bars(counts, template=charts.template())

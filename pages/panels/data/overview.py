@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 
+import numpy as np
 import streamlit as st
 
-from disgorge_core.data.near import exact_duplicates
 from disgorge_core.types import SPLITS, Dataset
-from pages.common import tables
+from pages.common import near, tables
 from pages.common.messages import as_written
 from pages.common.panels import PANELS, View
 
@@ -45,14 +45,13 @@ class Overview:
 
 def _card(data: Dataset) -> dict[str, str]:
     splits = ", ".join(f"{len(data.rows(split)):,} {split}" for split in SPLITS)
-    same = exact_duplicates(data)
+    cluster = near.equal(data)
+    same = int((np.bincount(cluster)[cluster] > 1).sum())
     return {
         "Records": f"{len(data):,} ({splits})",
         "Kind": _kind(data),
         "Task": f"{data.task}, {len(data.classes)} classes" if data.classes else data.task,
-        "Exact duplicates": f"{same:,} records have a twin with the same content"
-        if same
-        else "none",
+        "Exact copies": f"{same:,} records have a twin with the same content" if same else "none",
         "Licence": html.escape(data.licence or "not stated"),
         "Digest": f"<code>{data.digest[:12]}</code>",
     }
@@ -66,10 +65,10 @@ def _kind(data: Dataset) -> str:
 
 
 def _roles(data: Dataset) -> dict[str, str]:
-    found = {name: getattr(data.roles, name) for name in ROLES}
+    found = {name: html.escape(getattr(data.roles, name)) for name in ROLES}
+    found["id"] = found["id"] or f"<i>none</i>, {html.escape(str(data.ids[0]))} ..."
     return {
-        name.capitalize(): f"{html.escape(found[name]) or '<i>none</i>'} "
-        f'<span class="dg-muted">{meaning}</span>'
+        name.capitalize(): f'{found[name] or "<i>none</i>"} <span class="dg-muted">{meaning}</span>'
         for name, meaning in ROLES.items()
     }
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from disgorge_core.data.near import kinds_of
 from disgorge_core.types import Array
-from pages.common import hand, messages
+from pages.common import hand, messages, near
+from pages.common.messages import as_written
 from pages.common.panels import PANELS, Need, View
 from pages.common.pick_tiles import pick_tiles
 from pages.common.predictions import label_of
 from pages.common.questions import ask_soon, patient
-from pages.common.selection import copies_are, near_copies
 from pages.panels.explore.chosen import open_card
 
+OWN = "own"  # the dataset's own column
 MOST_TILES = 24
 MOST_ASKED = 2_000  # records whose neighbours are asked for at once
 NEIGHBOURS = 10  # of each record
@@ -30,21 +32,41 @@ class NearCopies:
         """Chosen records."""
         return _something_chosen(view)
 
+    @patient
     def draw(self, view: View) -> None:
-        """Count, button, pictures."""
-        mask = near_copies(view.data, hand.now(view).mask)
+        """The way to look, count, button, pictures."""
+        cluster, how = _clusters(view)
+        mask = near.copies_of(cluster, hand.now(view).mask)
         count = int(mask.sum())
         if not count:
-            messages.reading(f"None, going by {copies_are(view.data)}.")
+            messages.reading(f"None, going by {as_written(how)}.")
             return
         what = "record is a near-copy" if count == 1 else "records are near-copies"
+        train = int((mask & (view.data.split == 0)).sum())
         st.markdown(
-            f"**{count:,} {what}** of a chosen one and would stay in training: what they carry "
-            "does not leave with the others."
+            f"**{count:,} {what}** of a chosen one. **{train:,}** of them would stay in training: what "
+            "they carry does not leave with the others."
         )
         hand.buttons(view, "near", mask, "near-copies of them", ops=("add",))
         _tiles(view, "near_tiles", np.flatnonzero(mask)[:MOST_TILES])
-        messages.reading(f"Found by {copies_are(view.data)}.")
+        messages.reading(f"Found by {as_written(how)}.")
+
+
+def _clusters(view: View) -> tuple[Array, str]:
+    """Clusters (n,) by the way that is chosen, and what it goes by."""
+    ways = {kind.name: kind.title for kind in kinds_of(view.data) if kind.name != "embedding"}
+    if view.data.roles.near:
+        ways = {OWN: f"As {as_written(view.data.roles.near)} says", **ways}
+    way = str(
+        st.segmented_control(
+            "What counts as alike", list(ways), default=next(iter(ways)), required=True,
+            format_func=ways.__getitem__, key="near_way",
+        )
+    )  # fmt: skip
+    if way == OWN:
+        return near.own_clusters(view.data), near.copies_are(view.data)
+    found = near.found(view, way)
+    return found.clusters, near.by(found)
 
 
 @PANELS.register

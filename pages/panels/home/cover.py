@@ -10,12 +10,13 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from disgorge_core.figures.bars import top_counts
+from disgorge_core.data.columns import column_of
 from disgorge_core.figures.theme import LIGHT
 from disgorge_core.registry import EXAMPLES
 from disgorge_core.types import Array, Dataset
 
 TILE, ACROSS, DOWN = 44, 12, 3
+BARS = 5
 MARKED = 7  # tiles that show records of the forget set
 
 
@@ -25,7 +26,7 @@ def cover(name: str) -> str:
     example = EXAMPLES[name]()
     data = example.dataset()
     if data.kind != "image":
-        return _bars(data)
+        return _bars(data, example.suggested(data)[0].mask(data))
     return _mosaic(data, example.suggested(data)[0].mask(data))
 
 
@@ -58,13 +59,16 @@ def _tile(sheet: Image.Image, record: Array, x: int, y: int, marked: bool) -> No
         ImageDraw.Draw(sheet).rectangle(frame, outline=LIGHT.forget, width=3)
 
 
-def _bars(data: Dataset) -> str:
+def _bars(data: Dataset, forget: Array) -> str:
+    """The owners or sources with most records, among them those that are to go."""
     column = data.roles.owner or data.roles.source
-    values = data.meta[column] if column in data.meta else np.array(data.classes, object)[data.y]
-    counts = top_counts(values, most=6)
-    most = max(count for _, count in counts)
+    values = column_of(data, column or "label").values.astype("string").fillna("(missing)")
+    counts, gone = values.value_counts(), values[forget].value_counts()
+    shown = list(dict.fromkeys([*gone.index[:2], *counts.index]))[:BARS]
     rows = "".join(
-        f"<div><span>{html.escape(name)}</span><i style='width:{100 * count / most:.0f}%'></i></div>"
-        for name, count in counts
+        f"<div><span>{html.escape(name)}</span>"
+        f"<i style='width:{100 * counts[name] / counts[shown].max():.0f}%"
+        f"{f';background:{LIGHT.forget}' if name in gone else ''}'></i></div>"
+        for name in counts.index[counts.index.isin(shown)]
     )
     return f'<div class="dg-mini">{rows}</div>'

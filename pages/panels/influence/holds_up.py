@@ -9,12 +9,28 @@ from disgorge_core.figures.predicted_change import predicted_change
 from pages.common import charts, messages, state
 from pages.common.panels import PANELS, Need, View
 from pages.common.pick_tiles import Line, pick_tiles
-from pages.common.predicted import BEYOND, SURE, Predicted, forget_need, predicted, unit_of
+from pages.common.predicted import (
+    BEYOND,
+    SURE,
+    Predicted,
+    forget_need,
+    output_of,
+    predicted,
+    unit_of,
+)
 from pages.common.predictions import label_of
 from pages.common.questions import patient
 from pages.common.services import cases
 
 MOST = 20
+CLASSES = (
+    "Mean estimated change by label, with its 95 % interval over the records; left of the line, the class "
+    "loses what the chosen records taught it."
+)
+NUMBERS = (
+    "Mean estimated change of the predicted values, with its 95 % interval over the records; left of the "
+    "line, they would fall."
+)
 
 
 @PANELS.register
@@ -32,10 +48,10 @@ class HoldsUp:
         """One sentence, the classes, the predictions."""
         found = predicted(view)
         forget = cases().forget(view.case.id, view.forget)
-        rows = found.outside
+        rows, (what, _) = found.outside, output_of(view)
         down = int((found.change[rows] < 0).sum())
         st.markdown(
-            f"Without **{forget.name}** ({len(forget):,} records), the margin of **{down:,} of "
+            f"Without **{forget.name}** ({len(forget):,} records), the {what} of **{down:,} of "
             f"{len(rows):,}** other validation and test records would fall{_flips(found)}."
         )
         if not found.believable:
@@ -45,8 +61,7 @@ class HoldsUp:
             charts.chart(
                 predicted_change(found.by_class(), template=charts.template(), unit=unit_of(view)),
                 "holds_chart",
-                "Mean estimated change by label, with its 95 % interval over the records; left of the "
-                "line, the class loses what the chosen records taught it.",
+                NUMBERS if view.data.task == "regression" else CLASSES,
             )  # fmt: skip
         with right:
             _leaning(view, found)
@@ -63,20 +78,27 @@ def _flips(found: Predicted) -> str:
 
 def _leaning(view: View, found: Predicted) -> None:
     st.markdown("**The predictions that lean most on them**")
-    rows = found.outside[np.argsort(found.change[found.outside], kind="stable")][:MOST]
+    change, (what, unit) = found.change[found.outside], output_of(view)
+    least = -np.abs(change) if view.data.task == "regression" else change
+    rows = found.outside[np.argsort(least, kind="stable")][:MOST]
     lines = [_lines(found, int(row)) for row in rows]
     pick_tiles("holds_tiles", view.data, rows, lines, _why)
     red = "; red where the prediction would change" if found.believable else ""
     messages.reading(
-        f"Label, then the estimated change of its margin in nats{red}. "
+        f"Label, then the estimated change of its {what} in {unit}{red}. "
         "Click one to see which records made it."
     )
 
 
 def _lines(found: Predicted, row: int) -> list[Line]:
-    change = (f"{found.change[row]:+.2f}", "")
+    said = (
+        f"{found.change[row]:+.3g}"
+        if found.data.task == "regression"
+        else f"{found.change[row]:+.2f}"
+    )
+    change = (said, "")
     if found.flips[row] and found.believable:
-        change = (f"{found.change[row]:+.2f} → {found.said(row)}", "bad")
+        change = (f"{said} → {found.said(row)}", "bad")
     return [(label_of(found.data, row), ""), change]
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from pages.common import hand, messages
+from pages.common import hand, messages, near
+from pages.common.messages import as_written
 from pages.common.panels import PANELS, Need, View
 from pages.common.pick_tiles import pick_tiles
 from pages.common.predicted import forget_need
 from pages.common.predictions import label_of
-from pages.common.selection import copies_are, near_copies
+from pages.common.questions import patient
 from pages.common.services import cases
 from pages.panels.influence.inside import ranking
 
@@ -28,30 +29,25 @@ class Leak:
         """A forget set and a model."""
         return forget_need(view)
 
+    @patient
     def draw(self, view: View) -> None:
         """Both kinds, each with a button."""
         forget = cases().forget(view.case.id, view.forget).mask(view.data)
-        near = near_copies(view.data, forget) & (view.data.split == 0)
+        train = view.data.split == 0
+        copies = near.copies_of(near.clusters(view), forget & train) & train & ~forget
         left, right = st.columns(2, gap="medium")
         with left:
-            _found(
-                view,
-                "leak_near",
-                np.flatnonzero(near),
-                _near_sentence(view, int(near.sum())),
-                "near-copies of them",
-            )
+            said = _near_sentence(view, int(copies.sum()))
+            _found(view, "leak_near", np.flatnonzero(copies), said, "near-copies of them")
         with right:
             _strong(view, forget)
 
 
 def _near_sentence(view: View, count: int) -> str:
+    how = as_written(near.clusters_are(view))
     if not count:
-        return f"**No near-copy** of them stays in training, going by {copies_are(view.data)}."
-    return (
-        f"**{count:,} kept training records** are near-copies of chosen ones, going by "
-        f"{copies_are(view.data)}."
-    )
+        return f"**No near-copy** of them stays in training, going by {how}."
+    return f"**{count:,} kept training records** are near-copies of chosen ones, going by {how}."
 
 
 def _strong(view: View, forget: np.ndarray) -> None:

@@ -9,13 +9,14 @@ from disgorge_core.types import Array
 from pages.common import hand, messages, record_card, state
 from pages.common.panels import PANELS, Need, View
 from pages.common.pick_tiles import pick_tiles
-from pages.common.predicted import SURE, model_need
+from pages.common.predicted import SURE, model_need, output_of
 from pages.common.predictions import Predictions, label_of, predictions
 from pages.common.questions import ask_soon, patient
 from pages.common.services import cases
 
 MOST, TOP = 14, 50
 KINDS = ("Wrong", "Unsure", "Chosen records")
+OF_NUMBERS = ("Far off", "Close", "Chosen records")  # the same places in a regression
 CHOICE = 16
 
 
@@ -49,18 +50,22 @@ class OnePrediction:
 
 def _striking(view: View, found: Predictions) -> int:
     """The first prediction to show where none was asked for."""
-    for kind in KINDS:
+    for kind in _kinds(view):
         rows = candidates(view, found, kind)
         if len(rows):
             return int(rows[0])
     return 0
 
 
+def _kinds(view: View) -> tuple[str, ...]:
+    return OF_NUMBERS if view.data.task == "regression" else KINDS
+
+
 def _choose(view: View, found: Predictions, row: int) -> None:
     kind = st.segmented_control(
-        "Another prediction", KINDS, key="query_kind", default=KINDS[0], required=True
+        "Another prediction", _kinds(view), key="query_kind", default=_kinds(view)[0], required=True
     )
-    rows = candidates(view, found, kind or KINDS[0])[:CHOICE]
+    rows = candidates(view, found, str(kind))[:CHOICE]
     if not len(rows):
         messages.reading("There are none of this kind.")
         return
@@ -83,7 +88,8 @@ def candidates(view: View, found: Predictions, kind: str) -> Array:
         return np.flatnonzero(cases().forget(view.case.id, view.forget).mask(view.data))
     rows = view.data.rows("test")
     if view.data.task == "regression":
-        return rows[np.argsort(-np.abs(found.standing[rows]), kind="stable")]
+        error = np.abs(found.standing[rows])
+        return rows[np.argsort(error if kind == OF_NUMBERS[1] else -error, kind="stable")]
     if kind == KINDS[0]:
         rows = rows[~found.right[rows]]
         return rows[np.argsort(found.of_label[rows], kind="stable")]
@@ -102,10 +108,12 @@ def _made_by(view: View, row: int) -> None:
     _share(view, row, scores, train, order)
     helpful, harmful = train[order[:MOST]], train[order[::-1][:MOST]]
     of = dict(zip(train.tolist(), scores.tolist(), strict=True))
-    _ranked(view, "helpful", "Held it up most", helpful, of)
-    _ranked(view, "harmful", "Worked against it most", harmful, of)
+    what, unit = output_of(view)
+    it = "it" if what == "margin" else "the number"
+    _ranked(view, "helpful", f"Held {it} up most", helpful, of)
+    _ranked(view, "harmful", f"Worked against {it} most", harmful, of)
     messages.reading(
-        "Below each: its label, then by how many nats the margin of this prediction would fall (+) or "
+        f"Below each: its label, then by how much the {what} ({unit}) of this prediction would fall (+) or "
         f"rise (-) without it. A dot marks chosen records. {SURE}"
     )
 
@@ -115,7 +123,7 @@ def _ranked(view: View, key: str, title: str, rows: Array, of: dict[int, float])
     tone = "good" if key == "helpful" else "bad"
     itself = state.asked("record")
     names = ["itself" if str(view.data.ids[r]) == itself else label_of(view.data, r) for r in rows]
-    lines = [[(n, ""), (f"{of[r]:+.3f}", tone)] for n, r in zip(names, rows.tolist(), strict=True)]
+    lines = [[(n, ""), (f"{of[r]:+.3g}", tone)] for n, r in zip(names, rows.tolist(), strict=True)]
     pick_tiles(
         f"made_{key}", view.data, rows, lines, lambda r: _card(view, r),
         chosen=hand.now(view).mask, size=48,
@@ -137,8 +145,9 @@ def _share(view: View, row: int, scores: Array, train: Array, order: Array) -> N
     inside = forget.mask(view.data)[train]
     top = inside[order[:TOP]]
     fall = -float(scores[inside].sum())
+    what, unit = output_of(view)
     st.markdown(
         f"**{forget.name}** makes up {int(top.sum())} of the {len(top)} records that held this "
-        f"prediction up most, and {inside.mean():.1%} of all training records. Without it the margin "
-        f"would change by **{fall:+.2f}** nats."
+        f"prediction up most, and {inside.mean():.1%} of all training records. Without it the {what} "
+        f"would change by **{fall:+.3g}** {unit}."
     )

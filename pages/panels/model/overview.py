@@ -15,6 +15,7 @@ from pages.common import tables
 from pages.common.panels import PANELS, Need, View
 from pages.panels.model.cards import card, names, size
 
+SOLVED = ("l2",)  # settings that a model in closed form reads
 NO_MODEL = Need(
     "This case has no model yet.", "case/model", "Train one or bring one", {"tab": "Train"}
 )
@@ -82,7 +83,11 @@ def _recipe(about: dict[str, Any]) -> None:
             "Unknown. Retraining, references and certificates need it; state it when you bring a model."
         )
         return
-    shown = {p.label: f"{about['recipe'][p.name]}" for p in params_of(Recipe) if not p.advanced}
+    closed = about["regime"] == "closed form"
+    names = [p for p in params_of(Recipe) if not p.advanced and (p.name in SOLVED or not closed)]
+    shown = {p.label: f"{about['recipe'][p.name]}" for p in names}
+    if closed:
+        st.caption("Solved from sums over the records, in one pass: there are no steps to tune.")
     tables.facts(shown, "recipe")
     if about["lineage"]["shorter_recipe"]:
         st.caption(f"Shortened: {about['lineage']['shorter_recipe']}")

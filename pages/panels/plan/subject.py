@@ -12,8 +12,8 @@ from disgorge_core.types import Array, ForgetSet
 from disgorge_core.words import RESERVATIONS
 from pages.common import hand, state, tables
 from pages.common.messages import as_written
+from pages.common.near import copies_are, near_copies
 from pages.common.panels import PANELS, Need, View
-from pages.common.selection import copies_are, near_copies
 from pages.common.services import cases
 from pages.panels.model.cards import names
 from pages.panels.model.chooser import badges

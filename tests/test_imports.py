@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "words", "guide", "params"),
     ("types",),
-    ("registry", "store", "compute"),
+    ("registry", "store", "compute", "limited"),
     ("data", "models", "runs"),
     ("training", "curvature", "features", "metrics"),
     ("influence", "methods", "audit", "explain", "projections"),
@@ -32,8 +32,8 @@ CHAINS = (
     ("data", "models"),
     ("accounting", "disgorging", "planning", "calibration", "comparison", "verbs"),
 )
-LAZY = ("umap", "captum", "sklearn")
-NOT_ON_PAGES = ("torch", "captum", "umap", "sklearn")
+LAZY = ("umap", "captum", "sklearn", "skops")
+NOT_ON_PAGES = ("torch", "captum", "umap", "sklearn", "skops")
 
 
 def sources(folder: str) -> list[Path]:

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from disgorge_core.data.loading import read_file
-from disgorge_core.data.reading import child, process
 from disgorge_core.data.reading.limits import GB, Limits
 from disgorge_core.data.reading.process import read_apart
 from disgorge_core.errors import DisgorgeError
+from disgorge_core.limited import child
 from tests.data.pictures import encoded, zipped
 from tests.data.refusals import refused
 
@@ -39,11 +39,11 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> Path:
     folder = str(Path(child.__file__).parent)
     limited = (
         f"import sys, json; sys.path.insert(0, {folder!r}); import child; from pathlib import Path\n"
-        "asked = json.loads(sys.argv[1]); child._limit(asked['limits'])\n"
+        "asked = json.loads(sys.argv[1]); child.limit(asked['limits'])\n"
     )
     path = tmp_path / "reader.py"
     path.write_text(limited + code)
-    monkeypatch.setattr(process.child, "__file__", str(path))
+    monkeypatch.setattr(child, "__file__", str(path))
     (tmp_path / "file").write_text("a,b\n1,2\n")
     return tmp_path / "file"
 
@@ -51,7 +51,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> Path:
 def test_the_process_imports_neither_torch_nor_pandas(tmp_path: Path) -> None:
     code = (
         f"import sys; sys.argv = ['', '{{}}']; sys.path.insert(0, {str(Path(child.__file__).parent)!r})\n"
-        "import child; child._light()\n"
+        "import child; child.light()\n"
         "from disgorge_core.registry import DATA_FORMATS\n"
         "import disgorge_core.data.reading.answer\n"
         "assert len(DATA_FORMATS) >= 3\n"

@@ -1,44 +1,32 @@
-"""Reads a file of any known format and lays down what it holds: table.arrow, pictures.npy, answer.json.
+"""Reads a file of any known format and lays down what it holds: table.arrow and pictures.npy.
 
 Everything here runs in the limited process; nothing of it imports torch or pandas.
 """
 
 from __future__ import annotations
 
-import json
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from disgorge_core.data.reading.found import Reading
 from disgorge_core.data.reading.limits import Limits, Room
 from disgorge_core.errors import BadData
+from disgorge_core.limited.refusal import DAMAGE, answered
 from disgorge_core.registry import DATA_FORMATS
 
-DAMAGE = (
-    pa.ArrowException, OSError, ValueError, KeyError, IndexError, EOFError, NotImplementedError,
-    RecursionError, OverflowError, struct.error, zlib.error, zipfile.BadZipFile,
-)  # fmt: skip
+
+def asked_for(asked: dict[str, Any]) -> dict[str, Any]:
+    """Do what `data.reading.process` asks the limited process for."""
+    room = Room(Path(asked["folder"]), Limits(**asked["limits"]), asked["size"])
+    return answer(Path(asked["path"]), room)
 
 
-def answer(path: Path, room: Room) -> None:
-    """Read a file into the room's folder, or write there in one sentence why not."""
-    try:
-        said = _kept(read(path, room), room)
-    except BadData as error:
-        said = {"refused": [error.problem, error.remedy]}
-    except MemoryError:
-        problem = "The file needs more memory than a reader may use."
-        said = {"refused": [problem, "Open a part of it."]}
-    except DAMAGE as error:
-        words = " ".join(str(error).split())[:100]
-        problem = f"The file is damaged or cut short: {words}."
-        said = {"refused": [problem, "Write or upload it again."]}
-    room.answer.write_text(json.dumps(said), encoding="utf-8")
+def answer(path: Path, room: Room) -> dict[str, Any]:
+    """Read a file into the room's folder, or say in one sentence why not."""
+    return answered(lambda: _kept(read(path, room), room), (pa.ArrowException, *DAMAGE))
 
 
 def read(path: Path, room: Room) -> Reading:
@@ -51,7 +39,7 @@ def read(path: Path, room: Room) -> Reading:
     raise BadData("The file is of no known kind.", f"Known are: {known}.")
 
 
-def _kept(found: Reading, room: Room) -> dict[str, object]:
+def _kept(found: Reading, room: Room) -> dict[str, Any]:
     schema = found.table.schema.remove_metadata()
     with pa.OSFile(str(room.table), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         for batch in within(_batches(found), room.limits):

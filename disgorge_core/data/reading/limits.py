@@ -45,8 +45,3 @@ class Room:
     def pictures(self) -> Path:
         """Where the pictures go."""
         return self.folder / "pictures.npy"
-
-    @property
-    def answer(self) -> Path:
-        """Where notes or the refusal go."""
-        return self.folder / "answer.json"

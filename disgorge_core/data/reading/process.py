@@ -1,32 +1,21 @@
-"""Starts the limited process that reads a file, and takes over what it found."""
+"""Lets the limited process read a file, and takes over what it found."""
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from disgorge_core.data.reading import child
 from disgorge_core.data.reading.found import Found
 from disgorge_core.data.reading.limits import Limits, Room
 from disgorge_core.errors import BadData
+from disgorge_core.limited.process import run_apart
 
-LOG = logging.getLogger(__name__)
-SPARE = {  # one thread and the system's own allocator keep the address space small
-    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ARROW_IO_THREADS": "1",
-    "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2",
-}  # fmt: skip
+READER = "disgorge_core.data.reading.answer:asked_for"
 
 
 def read_apart(
@@ -39,11 +28,14 @@ def read_apart(
     """
     with tempfile.TemporaryDirectory(prefix="tmp-", dir=scratch) as folder:
         room = Room(Path(folder), limits or Limits(), size)
-        _run(path.resolve(), room)
-        said = json.loads(room.answer.read_text(encoding="utf-8"))
+        said = _run(path.resolve(), room)
         if "refused" in said:
             raise BadData(*said["refused"])
         return _found(room, said)
+
+
+def _run(path: Path, room: Room) -> dict[str, Any]:
+    return run_apart(READER, path, room.folder, room.limits, BadData, {"size": room.size})
 
 
 def _found(room: Room, said: Mapping[str, Any]) -> Found:
@@ -53,40 +45,3 @@ def _found(room: Room, said: Mapping[str, Any]) -> Found:
     if said["pictures"]:
         pictures = np.load(room.pictures, mmap_mode="r", allow_pickle=False)
     return Found(table, pictures, tuple(said["notes"]))
-
-
-def _run(path: Path, room: Room) -> None:
-    request = {
-        "path": str(path), "folder": str(room.folder), "limits": asdict(room.limits), "size": room.size,
-    }  # fmt: skip
-    program = [sys.executable, "-I", child.__file__, json.dumps(request)]
-    said = room.folder / "said.txt"
-    with said.open("wb") as out:
-        try:
-            done = subprocess.run(
-                program, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=room.limits.wall,
-                env=os.environ | SPARE, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise _too_long() from None
-    if done.returncode:
-        LOG.warning("reading %s ended with %s: %s", path, done.returncode, _end_of(said))
-        raise _ended(done.returncode)
-
-
-def _end_of(said: Path) -> str:
-    with said.open("rb") as file:
-        file.seek(max(0, said.stat().st_size - 2000))
-        return file.read().decode("utf-8", errors="replace")
-
-
-def _ended(status: int) -> BadData:
-    if status == -signal.SIGXCPU:
-        return _too_long()
-    if status == -signal.SIGKILL:
-        return BadData("The file needs more memory than there is.", "Open a part of it.")
-    return BadData("The file is damaged: its reader stopped.", "Write or upload it again.")
-
-
-def _too_long() -> BadData:
-    return BadData("The file took too long to read.", "Open a part of it.")

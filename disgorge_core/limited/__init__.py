@@ -1,0 +1,1 @@
+"""Files of strangers are read in a process of its own, whose memory, time and disk are limited."""

@@ -107,6 +107,8 @@ def _own(asked: Namespace, data: Dataset) -> Model:
 
 def _load(network: nn.Module, path: Path) -> None:
     found = read_model(path)
+    if not isinstance(found, Weights | Model):
+        raise BadModel("A pipeline has no weights of a network.", "Give a state dict.")
     state = found.state if isinstance(found, Weights) else found.network.state_dict()
     try:
         network.load_state_dict(state)

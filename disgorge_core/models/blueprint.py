@@ -12,6 +12,7 @@ from disgorge_core.errors import BadModel
 from disgorge_core.models.layers import (
     BRANCHES,
     KINDS,
+    WITH_WEIGHTS,
     branches_of,
     build,
     flat,
@@ -126,6 +127,20 @@ def _misfit(
     if name not in expected:
         return f"The file has weights {shown!r}, which the layer list does not know."
     return f"The weights {shown!r} have shape {given[name]}, the layer list says {expected[name]}."
+
+
+def check_blocks(layers: Sequence[Layer], kind: str) -> None:
+    """Raises BadModel for blocks where classes are told apart, or a table's columns come in."""
+    weighty = [layer for layer in layers if layer.kind in WITH_WEIGHTS]
+    if weighty and weighty[-1].kind == "residual":
+        raise BadModel(
+            "The layer list ends in a residual block.", "Let a linear layer give the classes."
+        )
+    if kind == "table" and weighty and weighty[0].kind == "residual":
+        raise BadModel(
+            "A residual block reads the table, whose width depends on the categories that are known.",
+            "Put a linear layer before the first block.",
+        )
 
 
 def _refuse_taken_names(layers: Sequence[Layer]) -> None:

@@ -12,10 +12,10 @@ import numpy as np
 
 from disgorge_core.data import preprocessing as pre
 from disgorge_core.errors import BadModel
-from disgorge_core.models.blueprint import layers_from_plain, network_of, own_names
+from disgorge_core.models.blueprint import check_blocks, layers_from_plain, network_of, own_names
 from disgorge_core.models.fit_check import apply_class_order, check_fit, outputs_of
 from disgorge_core.models.proposal import Proposal, propose
-from disgorge_core.models.weights import LARGEST, STATE_DICT, Weights, check_size
+from disgorge_core.models.weights import LARGEST, STATE_DICT, Unmatched, Weights, check_size
 from disgorge_core.params import make
 from disgorge_core.registry import ARCHITECTURES, MODEL_FORMATS
 from disgorge_core.types import (
@@ -48,7 +48,9 @@ class Stated(TypedDict, total=False):
         out, the file's own list, else one proposed from the weights.
     classes: the model's classes in the order of its outputs, if not the dataset's.
     preprocessing: "raw" (pixels / 255, numbers as they are), "standard" (mean 0, deviation 1 of the
-        training records), or one given; left out, raw for pictures and standard for tables.
+        training records), or one given; left out, the file's own, else raw for pictures and standard for
+        tables.
+    recipe: how it was trained; left out, the file's own if that and the training records are known.
     trained_on: "unknown", "train" (the training split), or ids.
     limit: the largest file, in bytes.
     """
@@ -70,25 +72,38 @@ def load_model(path: Path | str, dataset: Dataset, **stated: Unpack[Stated]) -> 
 
 def open_model(path: Path | str, dataset: Dataset, **stated: Unpack[Stated]) -> Loaded:
     """A model with the questions that its file leaves open; raises BadModel in words."""
-    found = read_model(path, stated.get("limit", LARGEST))
+    return fitted_to(read_for(path, dataset, stated.get("limit", LARGEST)), dataset, **stated)
+
+
+def fitted_to(found: Weights | Model, dataset: Dataset, **stated: Unpack[Stated]) -> Loaded:
+    """What was read from a file as a model of the dataset; raises BadModel in words."""
     if isinstance(found, Model):
-        check_fit(found, dataset)
-        return Loaded(found, None, ())
-    p, about_p = chosen_preprocessing(dataset, stated.get("preprocessing"))
+        model = in_class_order(found, dataset)
+        check_fit(model, dataset)
+        return Loaded(model, None, ())
+    p, about_p = found.preprocessing, tuple[str, ...]()
+    if p is None or stated.get("preprocessing") is not None:
+        p, about_p = chosen_preprocessing(dataset, stated.get("preprocessing"))
     layers, proposal = _layers(found, dataset, p, stated)
+    check_blocks(layers, dataset.kind)
     network = network_of(layers, own_names(layers, found.state))
-    model = _model(Member(network, p), layers, dataset, stated)
+    model = _model(found, Member(network, p), layers, dataset, stated)
     check_fit(model, dataset)
-    classes = stated.get("classes")
+    classes = stated.get("classes") or found.classes
     if classes is not None:
         model = apply_class_order(model, _order(classes, dataset))
     notes = (*found.notes, *(proposal.notes if proposal else ()), *about_p)
     return Loaded(model, proposal, notes)
 
 
-def _model(member: Member, layers: tuple[Layer, ...], data: Dataset, stated: Stated) -> Model:
+def _model(
+    found: Weights, member: Member, layers: tuple[Layer, ...], data: Dataset, stated: Stated
+) -> Model:
+    """The file's own architecture, regime and recipe count where the user states nothing else."""
     architecture, trained_on = stated.get("architecture"), stated.get("trained_on", "unknown")
-    registered = isinstance(architecture, str)
+    seen = seen_ids(data, trained_on)
+    own = None if found.recipe is None or seen is None else found.recipe(len(seen))
+    named = architecture if isinstance(architecture, str) else ""
     return Model(
         name=stated.get("name") or "uploaded model",
         members=(member,),
@@ -96,14 +111,33 @@ def _model(member: Member, layers: tuple[Layer, ...], data: Dataset, stated: Sta
         task=data.task,
         lineage=stated_lineage("uploaded", trained_on),
         layers=layers,
-        recipe=stated.get("recipe"),
-        architecture=architecture if isinstance(architecture, str) else "",
-        architecture_settings=dict(stated.get("settings", {})) if registered else {},
-        seen=seen_ids(data, trained_on),
+        recipe=stated.get("recipe", own),
+        architecture=named or found.architecture,
+        architecture_settings=dict(stated.get("settings", {}) if named else found.settings),
+        regime=found.regime,
+        seen=seen,
     )
 
 
-def read_model(path: Path | str, limit: int = LARGEST) -> Weights | Model:
+def in_class_order(model: Model, data: Dataset) -> Model:
+    """A whole model whose classes are the dataset's in another order, put in the dataset's order."""
+    if model.classes == data.classes or sorted(model.classes) != sorted(data.classes):
+        return model
+    if "gram" in model.artefacts:
+        raise BadModel(
+            "The model keeps sums in the order of its own classes, the dataset has another.",
+            "Choose the dataset that the model was trained for.",
+        )
+    return replace(apply_class_order(model, _order(model.classes, data)), classes=data.classes)
+
+
+def read_for(path: Path | str, data: Dataset, limit: int = LARGEST) -> Weights | Model:
+    """What a file or folder holds, its columns matched to the dataset's; raises BadModel."""
+    found = read_model(path, limit)
+    return found if isinstance(found, Weights | Model) else found.matched(data)
+
+
+def read_model(path: Path | str, limit: int = LARGEST) -> Weights | Model | Unmatched:
     """What a file or folder holds, before it meets a dataset; raises BadModel."""
     path = Path(path)
     if not path.exists():
@@ -120,10 +154,10 @@ def read_model(path: Path | str, limit: int = LARGEST) -> Weights | Model:
     )
 
 
-def _beside(path: Path, found: Weights | Model) -> Weights | Model:
+def _beside(path: Path, found: Weights | Model | Unmatched) -> Weights | Model | Unmatched:
     """Weights with the layer list that lies beside them: model.pt with model.layers.json."""
     beside = path.with_suffix(".layers.json")
-    if isinstance(found, Model) or not beside.is_file():
+    if not isinstance(found, Weights) or not beside.is_file():
         return found
     return replace(found, layers=layers_from_json(beside.read_bytes()))
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from disgorge_core.errors import BadModel
-from disgorge_core.types import Layer
+from disgorge_core.types import Dataset, Layer, Preprocessing, Recipe
 
 LARGEST = 2 * 2**30  # bytes of a file
 MOST_TENSORS = 10_000
@@ -20,12 +21,31 @@ STATE_DICT = "torch.save(model.state_dict(), 'model.pt')"
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """Tensors by name; `ordered` if in the order of the network, `layers` if the file names them."""
+    """Tensors by name; `ordered` if in the order of the network, `layers` if the file names them.
+
+    A format that knows more answers the other questions itself: preprocessing, the classes in the order
+    of the outputs (in the dataset's names), the recipe for n training records, and the architecture,
+    settings and regime that the model would have had if it had been trained here.
+    """
 
     state: Mapping[str, Tensor]
     ordered: bool
     layers: tuple[Layer, ...] | None = None
     notes: tuple[str, ...] = ()
+    preprocessing: Preprocessing | None = None
+    classes: tuple[str, ...] | None = None
+    recipe: Callable[[int], Recipe] | None = None
+    architecture: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    regime: str = "plain"
+
+
+class Unmatched(Protocol):
+    """What a file holds whose weights depend on the dataset's columns."""
+
+    def matched(self, data: Dataset) -> Weights:
+        """Its weights for this dataset; raises BadModel where the two do not belong together."""
+        ...
 
 
 def checked(

@@ -1,0 +1,34 @@
+"""scikit-learn pipelines in skops files: read by a process of its own, turned into layers."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from disgorge_core.models.scikit.pipeline import Pipeline
+from disgorge_core.models.scikit.process import read_apart
+from disgorge_core.registry import MODEL_FORMATS
+
+
+@MODEL_FORMATS.register
+class Skops:
+    """A `.skops` file with a linear model or an MLP of scikit-learn, alone or after the usual steps."""
+
+    name = "skops"
+    title = "Scikit-learn pipeline (skops)"
+    suffixes = (".skops",)
+    order = 15
+
+    def sniff(self, path: Path) -> bool:
+        """Is it a zip with a schema.json?"""
+        if not path.is_file():
+            return False
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return "schema.json" in archive.namelist()
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            return path.suffix.lower() in self.suffixes
+
+    def read(self, path: Path) -> Pipeline:
+        """What the pipeline computes; raises BadModel that names the step which has no equal here."""
+        return Pipeline(*read_apart(path))

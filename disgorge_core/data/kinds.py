@@ -12,6 +12,7 @@ from disgorge_core.errors import BadData
 MOST_VALUES = 1000  # distinct texts of a category
 FEW_VALUES = 50  # so few distinct texts are a category in any table
 MOST_COLUMNS = 5000
+DATE = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?"
 
 
 def tidy(frame: pd.DataFrame) -> pd.DataFrame:
@@ -46,6 +47,8 @@ def _tidy(values: pd.Series) -> pd.Series:
         return _category(values.astype("object").astype("str"))
     if pd.api.types.is_timedelta64_dtype(values):
         return _float(values.dt.total_seconds())
+    if pd.api.types.is_unsigned_integer_dtype(values) and values.max() > np.iinfo(np.int64).max:
+        return _text(values.astype("str"))  # as numbers they would lose digits
     if pd.api.types.is_integer_dtype(values) and not values.hasnans:
         small = np.iinfo(np.int32)
         fits = len(values) and small.min <= values.min() and values.max() <= small.max
@@ -101,9 +104,20 @@ def _usable(values: pd.Series) -> bool:
 
 
 def date_columns(frame: pd.DataFrame) -> list[str]:
-    """Columns of dates or times, before `tidy`."""
-    return [
-        str(name)
-        for name, kind in frame.dtypes.items()
-        if pd.api.types.is_datetime64_any_dtype(kind)
-    ]
+    """Columns of dates or times, also where they are written as text (2001-12-31, 2001-12-31T10:00)."""
+    return [str(name) for name in frame.columns if _is_dates(frame[name])]
+
+
+def _is_dates(values: pd.Series) -> bool:
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return True
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.cat.categories.to_series()
+    known = values.dropna()
+    if not len(known) or pd.api.types.infer_dtype(known.iloc[:100]) != "string":
+        return False
+    return _all_dates(known.iloc[:100]) and _all_dates(known)
+
+
+def _all_dates(texts: pd.Series) -> bool:
+    return bool(texts.astype("str").str.fullmatch(DATE).all())

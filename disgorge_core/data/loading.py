@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from disgorge_core.data.address import addressed
+from disgorge_core.data.ids import ids_of
 from disgorge_core.data.kinds import date_columns, features, tidy
-from disgorge_core.data.labels import Targets, targets
+from disgorge_core.data.labels import targets
+from disgorge_core.data.near.content import equal_content
 from disgorge_core.data.reading.found import Found
 from disgorge_core.data.reading.process import read_apart
-from disgorge_core.data.roles import Guess, guess_roles
-from disgorge_core.data.splits import duplicate_groups, given, made
+from disgorge_core.data.roles import Guess, choose, split_like
+from disgorge_core.data.splits import (
+    alone_where_missing,
+    given,
+    made,
+    made_of_large_groups,
+    together,
+)
 from disgorge_core.errors import BadData
-from disgorge_core.types import Array, Dataset, Roles
+from disgorge_core.types import SPLITS, Array, Dataset, Roles
 
-LARGEST = 2**34  # bytes of a file or folder
-LONGEST_ID = 200
+LARGEST = 2**34  # bytes of a file
+GROUPS = ("", "owner", "source")  # by what the records of a drawn split are kept together
 
 
 def load_dataset(
@@ -30,27 +40,47 @@ def load_dataset(
     owner: str | None = None,
     source: str | None = None,
     split: str | None = None,
+    text: str | None = None,
+    near: str | None = None,
     name: str | None = None,
     task: str | None = None,
     seed: int = 0,
+    group: str = "",
+    size: int = 0,
     limit: int = LARGEST,
 ) -> Dataset:
-    """A table from a file of any known format; raises BadData in words.
+    """A dataset from a file or folder of any known format; raises BadData in words.
 
     A part that is None is guessed, and "" means that there is none; the guesses stand in `notes`.
-    Without a split column 70/10/20 % are drawn by `seed`. `limit`: the largest file, in bytes.
+    Without a split column 70/10/20 % are drawn by `seed`; `group` "owner" or "source" keeps all records
+    of one together. `size`: longer side of pictures; `limit`: the largest file, in bytes.
     """
     path = Path(path)
-    parts = {"label": label, "id": id, "owner": owner, "source": source, "split": split}
-    return dataset_of(read_file(path, limit).frame, name or path.stem, parts, task, seed)
+    parts = {
+        "label": label, "id": id, "owner": owner, "source": source, "split": split, "text": text,
+        "near": near,
+    }  # fmt: skip
+    found = read_file(path, limit, size=size)
+    return dataset_of(
+        found.frame, name or path.stem, parts, task, seed,
+        group=group, pictures=found.pictures, notes=found.notes,
+    )  # fmt: skip
 
 
-def read_file(path: Path | str, limit: int = LARGEST, *, scratch: Path | None = None) -> Found:
+def read_file(
+    path: Path | str, limit: int = LARGEST, *, size: int = 0, scratch: Path | None = None
+) -> Found:
     """What a file or folder holds, before its columns are given their parts; raises BadData.
 
     It is read by a process of its own with bounded memory and time, which writes below `scratch`.
     """
     path = Path(path)
+    if not path.is_dir():
+        _check_file(path, limit)
+    return read_apart(path, size=size, scratch=scratch)
+
+
+def _check_file(path: Path, limit: int) -> None:
     if not path.is_file():
         raise BadData("There is no such file.", "Choose a file that exists.")
     size = path.stat().st_size
@@ -61,138 +91,143 @@ def read_file(path: Path | str, limit: int = LARGEST, *, scratch: Path | None = 
             f"The file has {size / 2**20:,.1f} MB, the limit is {limit / 2**20:,.1f} MB.",
             "Open a part of it, or raise the limit.",
         )
-    return read_apart(path, scratch=scratch)
 
 
 def dataset_of(
     frame: pd.DataFrame,
     name: str,
-    parts: dict[str, str | None] | None = None,
+    parts: Mapping[str, str | None] | None = None,
     task: str | None = None,
     seed: int = 0,
+    *,
+    group: str = "",
+    pictures: Any = None,
+    notes: Sequence[str] = (),
 ) -> Dataset:
-    """A dataset of a table in memory; `parts` as the arguments of `load_dataset`. Raises BadData."""
-    _check_size(frame)
+    """A dataset of a table in memory, and of a picture for each of its rows where there are some.
+
+    `pictures`: uint8 (n, height, width, channels). Others as the arguments of `load_dataset`; raises
+    BadData.
+    """
+    _check_size(frame, pictures is not None)
     dates = date_columns(frame)
     frame = tidy(frame)
-    chosen = _choose(frame, parts or {})
+    chosen = choose(frame, parts or {}, pictures is not None)
     target = targets(frame[chosen.roles.label], task)
-    ids = _ids(frame, chosen.roles.id)
-    x, left_out = _features(frame, chosen, dates)
-    split, about_split = _split(frame, chosen.split, x, target, ids, seed)
-    return addressed(
-        Dataset(
-            name=name, kind="table", task=target.task, ids=ids, x=x, y=target.y, classes=target.classes,
-            split=split, meta=frame, roles=chosen.roles, digest="",
-            notes=(*chosen.reasons, *left_out, *about_split),
-        )
+    ids = ids_of(frame, chosen.roles.id)
+    kind, x, about_x = _records(frame, chosen, dates, pictures)
+    data = Dataset(
+        name=name, kind=kind, task=target.task, ids=ids, x=x, y=target.y, classes=target.classes,
+        split=np.zeros(len(ids), np.int8), meta=frame, roles=chosen.roles, digest="",
     )  # fmt: skip
+    split, about_split = _split(data, chosen.split, seed, group)
+    said = (*notes, *chosen.reasons, *about_x, *about_split)
+    return addressed(replace(data, split=split, notes=said))
 
 
-def _check_size(frame: pd.DataFrame) -> None:
+def _check_size(frame: pd.DataFrame, pictures: bool) -> None:
     if len(frame) < 2:
         raise BadData(
             f"The table has {len(frame)} {'row' if len(frame) == 1 else 'rows'}.",
             "Open one with at least 2 records.",
         )
-    if len(frame.columns) < 2:
+    if len(frame.columns) < 2 and not pictures:
         raise BadData(
             "The table has one column only.", "Give it a label and at least one other column."
         )
 
 
-def _choose(frame: pd.DataFrame, parts: dict[str, str | None]) -> Guess:
-    """The stated parts, and guesses for the others that do not clash with them."""
-    stated = {part: column for part, column in parts.items() if column is not None}
-    for column in filter(None, stated.values()):
-        _check_there(frame, column)
-    if stated.get("label") == "":
-        raise BadData("A dataset needs a label.", "Name the column that a model shall learn.")
-    free = frame.drop(columns=[column for column in stated.values() if column])
-    guess = guess_roles(free) if len(free.columns) else Guess(Roles(""), "", ())
-    guessed = {
-        "label": guess.roles.label, "id": guess.roles.id, "owner": guess.roles.owner,
-        "source": guess.roles.source, "split": guess.split,
-    }  # fmt: skip
-    final = {**guessed, **stated}
-    reasons = tuple(
-        f"The column {column!r} was taken as the {part}, by its name and values."
-        for part, column in guessed.items()
-        if column and part not in stated
-    )
-    roles = Roles(final["label"], final["id"], final["owner"], final["source"])
-    return Guess(roles, final["split"], reasons)
-
-
-def _check_there(frame: pd.DataFrame, column: str) -> None:
-    if column not in frame.columns:
-        names = list(map(str, frame.columns))
-        close = difflib.get_close_matches(column[:200], names, n=3, cutoff=0.4) or names[:8]
-        raise BadData(f"There is no column {column[:60]!r}.", f"There is: {', '.join(close)}.")
-
-
-def _ids(frame: pd.DataFrame, column: str) -> Array:
-    if not column:
-        return np.arange(len(frame)).astype(str)
-    values = frame[column]
-    missing = np.flatnonzero(values.isna())
-    if len(missing):
-        raise BadData(
-            f"The id {column!r} is missing in {len(missing):,} data rows, first in row"
-            f" {missing[0] + 1:,}.",
-            "Fill it in, or use no id column.",
-        )
-    whole = pd.api.types.is_float_dtype(values) and bool((values % 1 == 0).all())
-    texts = (values.astype(np.int64) if whole else values).astype("str")
-    _check_ids(column, texts)
-    return texts.to_numpy(dtype=str)
-
-
-def _check_ids(column: str, texts: pd.Series) -> None:
-    again = np.flatnonzero(texts.duplicated())
-    if len(again):
-        raise BadData(
-            f"The id {column!r} is not unique: {texts.iloc[again[0]][:40]!r} comes back in data row"
-            f" {again[0] + 1:,}.",
-            "Choose a column of unique ids, or none.",
-        )
-    if int(texts.str.len().max()) > LONGEST_ID or texts.str.contains(r"[\r\n\x00]").any():
-        raise BadData(
-            f"The id {column!r} holds line breaks or more than {LONGEST_ID} characters.",
-            "Choose another column, or none.",
-        )
-
-
-def _features(
-    frame: pd.DataFrame, chosen: Guess, dates: list[str]
-) -> tuple[pd.DataFrame, list[str]]:
-    roles = chosen.roles
-    taken = {roles.label, roles.id, roles.owner, roles.source, chosen.split}
-    names = features(frame, taken, dates)
+def _records(
+    frame: pd.DataFrame, chosen: Guess, dates: list[str], pictures: Any
+) -> tuple[str, Any, list[str]]:
+    """Kind, raw records, and notes on what is not read of them."""
+    if pictures is not None:
+        return "image", pictures, []
+    names = _feature_names(frame, chosen, dates)
+    if chosen.roles.text:
+        x, notes = _texts(frame, chosen.roles.text)
+        return "text", x, notes + (_not_read(names) if names else [])
     if not names:
         raise BadData(
             "No column is left for a model to learn from.",
-            "Keep at least one column of numbers or categories besides the label.",
+            "Keep a column of numbers, categories or texts besides the label.",
         )
-    left = [name for name in frame.columns if name not in taken and name not in names]
-    note = (
-        f"Not used as features (dates, free text, or nothing in them): {', '.join(left[:10])}"
-        f"{' ...' if len(left) > 10 else ''}."
-    )
-    return frame[names], [note] if left else []
+    taken = {*_taken(chosen), *names, split_like(frame)}
+    left = [name for name in frame.columns if name not in taken]
+    note = f"Not used as features (dates, free text, or nothing in them): {_few(left)}."
+    return "table", frame[names], [note] if left else []
 
 
-def _split(
-    frame: pd.DataFrame, column: str, x: pd.DataFrame, target: Targets, ids: Array, seed: int
-) -> tuple[Array, list[str]]:
-    group = duplicate_groups(x)
+def _feature_names(frame: pd.DataFrame, chosen: Guess, dates: list[str]) -> list[str]:
+    """What a table model would learn from; a column of splits never is."""
+    return features(frame, {*_taken(chosen), split_like(frame)}, dates)
+
+
+def _taken(chosen: Guess) -> set[str]:
+    roles = chosen.roles
+    return {roles.label, roles.id, roles.owner, roles.source, roles.near, roles.text, chosen.split}
+
+
+def _not_read(names: list[str]) -> list[str]:
+    return [f"A model reads the text only, not: {_few(names)}; choose no text to learn from those."]
+
+
+def _few(names: list[str]) -> str:
+    return f"{', '.join(names[:10])}{' ...' if len(names) > 10 else ''}"
+
+
+def _texts(frame: pd.DataFrame, column: str) -> tuple[pd.DataFrame, list[str]]:
+    if pd.api.types.is_numeric_dtype(frame[column]):
+        raise BadData(f"The text {column!r} holds numbers.", "Choose a column of texts, or none.")
+    texts = frame[[column]].astype("str")
+    missing = int(texts[column].isna().sum())
+    if missing == len(texts):
+        raise BadData(f"The text {column!r} is empty.", "Choose a column of texts, or none.")
+    return texts.fillna(""), [f"{missing:,} records have no text; it is empty."] if missing else []
+
+
+def _split(data: Dataset, column: str, seed: int, group: str) -> tuple[Array, list[str]]:
+    """Split codes (n,) as the column says, or drawn; with notes."""
+    same = equal_content(data)
+    if column:
+        split = given(data.meta[column])
+        return split, _about_given(split, same)
+    near = [alone_where_missing(data.meta[data.roles.near])] if data.roles.near else []
+    if group:
+        owners = alone_where_missing(data.meta[_group_column(data.roles, group)])
+        split = made_of_large_groups(data.ids, together([same, *near, owners]), seed)
+        return split, [f"Drawn so that each {group} is in one split: {_shares(split)}."]
+    strata = data.y if data.task == "classification" else np.zeros(len(data), np.int64)
+    split = made(data.ids, strata, together([same, *near]), seed)
+    return split, _about_drawn(split, split_like(data.meta))
+
+
+def _group_column(roles: Roles, group: str) -> str:
+    if group not in GROUPS:
+        raise BadData(f"Records cannot be kept together by {group[:40]!r}.", "Use owner or source.")
+    column: str = getattr(roles, group)
     if not column:
-        strata = target.y if target.task == "classification" else np.zeros(len(x), np.int64)
-        return made(ids, strata, group, seed), []
-    split = given(frame[column])
+        raise BadData(
+            f"There is no {group} to keep together.", f"Choose the column of the {group}."
+        )
+    return column
+
+
+def _shares(split: Array) -> str:
+    share = np.bincount(split, minlength=len(SPLITS)) / len(split)
+    return ", ".join(f"{part:.0%} {name}" for name, part in zip(SPLITS, share, strict=True))
+
+
+def _about_given(split: Array, same: Array) -> list[str]:
     notes = [] if (split == 1).any() else ["The split column has no validation records."]
-    table = pd.DataFrame({"group": group, "split": split})
+    table = pd.DataFrame({"group": same, "split": split})
     apart = table.groupby("group")["split"].transform("nunique") > 1
     if apart.any():
         notes.append(f"{int(apart.sum()):,} records have an exact duplicate in another split.")
-    return split, notes
+    return notes
+
+
+def _about_drawn(split: Array, column: str) -> list[str]:
+    empty = [name for code, name in enumerate(SPLITS) if code not in split]
+    notes = [f"The column {column!r} was not used: the split is drawn."] if column else []
+    return [*notes, f"No record was drawn for {' and '.join(empty)}."] if empty else notes

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
-from disgorge_core.data.kinds import FEW_VALUES
+from disgorge_core.data.kinds import FEW_VALUES, MOST_VALUES, date_columns
 from disgorge_core.data.split_words import WORDS
+from disgorge_core.errors import BadData
 from disgorge_core.types import Roles
 
 LABELS = ("label", "labels", "target", "class", "y", "outcome", "category")
-IDS = ("id", "ids", "uuid", "guid", "key", "index", "record", "unnamed", "__index_level_0__")
+IDS = (
+    "id", "ids", "uuid", "guid", "key", "index", "record", "unnamed", "__index_level_0__",
+    "path", "file", "filename", "file_name",
+)  # fmt: skip
 OWNERS = (
     "owner", "artist", "author", "speaker", "creator", "user", "username", "customer", "person",
     "patient", "subject", "user_id", "customer_id", "patient_id", "person_id", "subject_id",
 )  # fmt: skip
 SOURCES = ("source", "origin", "provider", "site", "hospital", "domain", "url")
 SPLIT_NAMES = ("split", "subset", "partition", "fold", "set")
+NEAR = ("near", "near-duplicates", "near_duplicates")
+TEXTS = (
+    "text", "texts", "sentence", "review", "review_text", "body", "content", "message", "passage",
+    "document", "comment", "tweet", "utterance", "post",
+)  # fmt: skip
+PARTS = ("label", "id", "owner", "source", "split", "text", "near")
+SAMPLE = 1000  # rows that tell whether a column is prose
+WORDS_OF_PROSE = 3  # on average
 
 
 @dataclass(frozen=True)
@@ -29,22 +43,59 @@ class Guess:
     reasons: tuple[str, ...]
 
 
-def guess_roles(frame: pd.DataFrame) -> Guess:
-    """Guess from the columns' names and values; what is not found is empty."""
+def guess_roles(frame: pd.DataFrame, pictures: bool = False) -> Guess:
+    """Guess from the columns' names and values; what is not found is empty.
+
+    `pictures`: the records are pictures, so that no column is a text to learn from.
+    """
+    return _guess(_guessed(frame, pictures))
+
+
+def choose(frame: pd.DataFrame, parts: Mapping[str, str | None], pictures: bool) -> Guess:
+    """The stated parts ("" for none), and guesses for the others that do not clash; raises BadData."""
+    stated = {part: column for part, column in parts.items() if column is not None}
+    for column in filter(None, stated.values()):
+        _check_there(frame, column)
+    if stated.get("label") == "":
+        raise BadData("A dataset needs a label.", "Name the column that a model shall learn.")
+    free = frame.drop(columns=[column for column in stated.values() if column])
+    guessed = _guessed(free, pictures or "text" in stated) if len(free.columns) else {}
+    said = tuple(_reason(k, v) for k, v in guessed.items() if v and k not in stated)
+    return Guess(*_roles({**guessed, **stated}), said)
+
+
+def _guess(found: Mapping[str, str]) -> Guess:
+    return Guess(*_roles(found), tuple(_reason(k, v) for k, v in found.items() if v))
+
+
+def _roles(found: Mapping[str, str]) -> tuple[Roles, str]:
+    """Roles and split column."""
+    split = found.get("split", "")
+    return Roles(**{"label": "", **{k: v for k, v in found.items() if k != "split"}}), split
+
+
+def _guessed(frame: pd.DataFrame, pictures: bool) -> dict[str, str]:
     found = {"split": _split(frame), "label": _named(frame, LABELS), "id": _id(frame)}
-    for part, names in (("owner", OWNERS), ("source", SOURCES)):
+    for part, names in (("owner", OWNERS), ("source", SOURCES), ("near", NEAR)):
         name = _named(frame, names)
         found[part] = "" if name in found.values() else name  # a column plays one part only
     if not found["label"]:
         found["label"] = _last_with_few_values(frame, taken=set(found.values()))
     if found["id"] == found["label"]:
         found["id"] = ""
-    roles = Roles(found["label"], found["id"], found["owner"], found["source"])
-    return Guess(roles, found["split"], tuple(_reason(k, v) for k, v in found.items() if v))
+    found["text"] = "" if pictures else _text(frame, taken=set(found.values()))
+    return found
 
 
 def _reason(part: str, name: str) -> str:
     return f"The column {name!r} was taken as the {part}, by its name and values."
+
+
+def _check_there(frame: pd.DataFrame, column: str) -> None:
+    if column not in frame.columns:
+        names = list(map(str, frame.columns))
+        close = difflib.get_close_matches(column[:200], names, n=3, cutoff=0.4) or names[:8]
+        raise BadData(f"There is no column {column[:60]!r}.", f"There is: {', '.join(close)}.")
 
 
 def _named(frame: pd.DataFrame, names: tuple[str, ...]) -> str:
@@ -72,8 +123,42 @@ def _id(frame: pd.DataFrame) -> str:
 
 
 def _split(frame: pd.DataFrame) -> str:
+    """A column that says which records train and which test."""
+    name = split_like(frame)
+    meant = {WORDS[str(word).strip().lower()] for word in frame[name].unique()} if name else set()
+    return name if {"train", "test"} <= meant else ""
+
+
+def split_like(frame: pd.DataFrame) -> str:
+    """A column of a usual name that holds nothing but words for splits, perhaps not all of them."""
     name = _named(frame, SPLIT_NAMES)
     if not name or frame[name].hasnans:
         return ""
     words = {str(word).strip().lower() for word in frame[name].unique()}
-    return name if words <= set(WORDS) and "train" in {WORDS[w] for w in words} else ""
+    return name if words <= set(WORDS) else ""
+
+
+def _text(frame: pd.DataFrame, taken: Collection[str]) -> str:
+    """Prose of a usual name; else the longest prose, where nothing else could be learnt from."""
+    free = [str(name) for name in frame.columns if str(name) not in taken]
+    named = _named(frame[free], TEXTS)
+    if named and _words(frame[named]) >= WORDS_OF_PROSE:
+        return named
+    prose = [name for name in free if _words(frame[name]) >= WORDS_OF_PROSE]
+    other = [name for name in free if name not in prose and not date_columns(frame[[name]])]
+    if not prose or any(_could_be_feature(frame[name]) for name in other):
+        return ""
+    return max(prose, key=lambda name: frame[name].iloc[:SAMPLE].astype("str").str.len().median())
+
+
+def _words(values: pd.Series) -> float:
+    """How many words a value has on average; 0 for what is not text."""
+    known = values.dropna().iloc[:SAMPLE]
+    if not len(known) or pd.api.types.infer_dtype(known) not in ("string", "categorical"):
+        return 0.0
+    return float(known.astype("str").str.count(r"\S+").mean())
+
+
+def _could_be_feature(values: pd.Series) -> bool:
+    most = min(MOST_VALUES, max(FEW_VALUES, len(values) // 2))
+    return pd.api.types.is_numeric_dtype(values) or 1 < values.nunique() <= most

@@ -20,26 +20,10 @@ from disgorge_core.data.roles import guess_roles
 from disgorge_core.registry import DATA_FORMATS
 from disgorge_core.types import Dataset, Roles
 from tests.data.refusals import refusal as refused
+from tests.data.tables import people
 
 RNG = np.random.default_rng(0)
 pytestmark = pytest.mark.usefixtures("read_here")
-
-
-def people(n: int = 200) -> pd.DataFrame:
-    pick = np.arange(n)
-    return pd.DataFrame(
-        {
-            "person_id": [f"P{i:04d}" for i in pick],
-            "artist": [f"Artist {i % 7}" for i in pick],
-            "age": np.where(pick % 9 == 0, np.nan, 20.0 + pick % 50),
-            "score": RNG.normal(size=n),
-            "town": [None if i % 11 == 0 else ["York", "Bonn", "Rome"][i % 3] for i in pick],
-            "member": pick % 4 == 0,
-            "story": [f"once upon a time {i}" for i in pick],
-            "born": pd.to_datetime("2000-01-01") + pd.to_timedelta(pick, "D"),
-            "income": [["low", "high"][i % 2] for i in pick],
-        }
-    )
 
 
 def csv(frame: pd.DataFrame, path: Path, **how: Any) -> Path:
@@ -148,7 +132,8 @@ def test_whole_numbers_as_ids_have_no_point() -> None:
 
 
 def test_roles_are_guessed_with_reasons() -> None:
-    frame = people().rename(columns={"income": "label"}).assign(split="train")
+    words = np.resize(["train", "test"], 200)
+    frame = people().rename(columns={"income": "label"}).assign(split=words)
     guess = guess_roles(frame)
     assert (guess.roles.label, guess.roles.id, guess.roles.owner) == (
         "label",
@@ -179,62 +164,6 @@ def test_stated_parts_are_not_guessed_over() -> None:
     assert not any("as the id" in note for note in data.notes)
 
 
-# --- splits -------------------------------------------------------------------------------------
-
-
-def test_a_made_split_has_its_shares_in_every_class() -> None:
-    n = 3000
-    frame = pd.DataFrame(
-        {"a": RNG.normal(size=n), "label": RNG.choice(["x", "y", "z"], n, p=[0.8, 0.15, 0.05])}
-    )
-    data = dataset_of(frame, "d")
-    for code in range(3):
-        share = np.bincount(data.split[data.y == code], minlength=3) / (data.y == code).sum()
-        assert np.allclose(share, (0.7, 0.1, 0.2), atol=0.01)
-
-
-def test_a_made_split_follows_ids_and_seed_only() -> None:
-    frame = people()
-    parts = {"label": "income", "id": "person_id"}
-    data = dataset_of(frame, "d", parts)
-    order = RNG.permutation(len(frame))
-    shuffled = dataset_of(frame.iloc[order], "d", parts)
-    assert np.array_equal(shuffled.split, data.split[order])
-    other = dataset_of(frame, "d", parts, seed=1)
-    assert 0.2 < (other.split != data.split).mean() < 0.8
-    assert other.digest != data.digest
-
-
-def test_exact_duplicates_share_a_split() -> None:
-    frame = pd.DataFrame(
-        {"a": np.repeat(RNG.normal(size=300), 4), "b": "x", "label": np.arange(1200) % 2}
-    )
-    frame.loc[5, "a"] = np.nan
-    frame.loc[9, "a"] = np.nan
-    data = dataset_of(frame, "d")
-    apart = pd.Series(data.split).groupby(frame["a"].fillna(-99)).nunique()
-    assert apart.max() == 1
-    assert np.allclose(np.bincount(data.split) / 1200, (0.7, 0.1, 0.2), atol=0.02)
-
-
-def test_a_given_split_is_kept() -> None:
-    words = np.resize(["Train", "training", "val", "TEST", "train"], 200)
-    data = dataset_of(people().assign(split=words), "d", {"label": "income"})
-    assert data.split.tolist() == [
-        {"t": 0, "v": 1, "T": 2}[w[0] if w != "Train" else "t"] for w in words
-    ]
-    assert "split" not in data.x.columns
-    assert data.notes[-1].startswith("Not used as features")
-
-
-def test_a_given_split_that_parts_duplicates_is_said() -> None:
-    frame = pd.DataFrame({"a": np.resize([1.5, 2.5, 3.5, 4.5], 40), "label": np.arange(40) % 2})
-    frame["split"] = np.resize(["train", "train", "train", "test", "train"], 40)
-    notes = dataset_of(frame, "d").notes
-    assert "40 records have an exact duplicate in another split." in notes
-    assert "The split column has no validation records." in notes
-
-
 # --- what is refused ----------------------------------------------------------------------------
 
 
@@ -263,7 +192,6 @@ def test_a_given_split_that_parts_duplicates_is_said() -> None:
         (b"a,label\n1,x\n2,\n3,\n4,y\n", "missing in 2 of 4 data rows: 2, 3."),
         (b"a,label\n1,x\n2,x\n", "'label' has 1 distinct value, a classification needs 2"),
         (b"id,label\n1,x\n2,y\n", "No column is left"),
-        (b"split,a,label\ntrain,1,x\ntrain,2,y\n", "no row for test"),
     ],
 )  # fmt: skip
 def test_bad_files_are_refused_in_words(tmp_path: Path, text: bytes, says: str) -> None:
@@ -325,7 +253,7 @@ def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     assert "no such file" in refused(load_dataset, tmp_path / "none.csv")
-    assert "no such file" in refused(load_dataset, tmp_path)
+    assert "no pictures in it" in refused(load_dataset, tmp_path)
 
 
 def test_decimals_dates_and_an_empty_column_come_in(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ PARTS = {
     "id": "names a record for good; without one the row number does",
     "owner": "whose record it is",
     "source": "where it came from",
+    "text": "free text that a model reads",
+    "near": "number of the near-duplicates that belong together",
     "split": "says train, validation or test; without one 70/10/20 %% are drawn",
 }
 
@@ -45,7 +47,9 @@ def add_data(parser: Parser, *, required: bool = True, case: bool = False) -> No
     """Flags that name the data, and the parts of its columns."""
     group = parser.add_argument_group("data")
     one = group.add_mutually_exclusive_group(required=required)
-    one.add_argument("--data", metavar="FILE", help="your data")
+    one.add_argument(
+        "--data", metavar="FILE", help="your data, a file or folder of any known format"
+    )
     one.add_argument("--example", metavar="NAME", help=f"a worked example: {', '.join(EXAMPLES)}")
     if case:
         one.add_argument("--case", metavar="ID", help="a case of the workspace")
@@ -55,6 +59,13 @@ def add_data(parser: Parser, *, required: bool = True, case: bool = False) -> No
         "--task", choices=("classification", "regression"), help="guessed if left out"
     )
     group.add_argument("--split-seed", type=int, default=0, metavar="N", help="of a drawn split")
+    group.add_argument(
+        "--group", choices=("owner", "source"), default="",
+        help="keep all records of one together when a split is drawn",
+    )  # fmt: skip
+    group.add_argument(
+        "--picture-size", type=int, default=0, metavar="PIXELS", help="longer side of pictures"
+    )
 
 
 def open_data(asked: Namespace, voice: Voice) -> Opened:
@@ -63,7 +74,10 @@ def open_data(asked: Namespace, voice: Voice) -> Opened:
         shown = example(asked.example)
         return Opened(shown.dataset, shown.models, shown.forget)
     parts = {part: getattr(asked, part) for part in PARTS}
-    data = load_dataset(asked.data, **parts, task=asked.task, seed=asked.split_seed)
+    data = load_dataset(
+        asked.data, **parts, task=asked.task, seed=asked.split_seed, group=asked.group,
+        size=asked.picture_size,
+    )  # fmt: skip
     for note in data.notes:
         voice.note(note)
     return Opened(data)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import disgorge_core as dg
+from disgorge_core.commands.given import PARTS
 from disgorge_core.models.prediction import logits
 
 
@@ -83,3 +86,25 @@ def test_what_is_there_stays(call, given, tmp_path):
     assert status == 2 and "already there. Choose another name." in problem
     assert "Training" not in problem  # seen before the work, not after it
     assert [p.name for p in (tmp_path / "m").iterdir()] == ["mine.txt"]
+
+
+def test_every_part_that_data_can_have_is_a_flag():
+    known = inspect.signature(dg.load_dataset).parameters
+    parts = {name for name, p in known.items() if p.annotation == "str | None"} - {"name", "task"}
+    assert parts == set(PARTS)
+    assert set(known) - parts == {"path", "name", "task", "seed", "group", "size", "limit"}
+
+
+def test_texts_and_drawn_splits(call, tmp_path):
+    words = {"yes": "good kind warm", "no": "bad cold grim"}
+    rows = [f"{words[k]} day {i},{k},{i % 12}" for i in range(60) for k in words]
+    (tmp_path / "t.csv").write_text("\n".join(["said,mood,who", *rows]))
+    given = ["--data", tmp_path / "t.csv", "--text", "said", "--label", "mood", "--owner", "who"]
+    words = ["--architecture", "text_mean", "--epochs", 12, "--group", "owner"]
+    status, said, _ = call("train", *given, *words, "--out", tmp_path / "m", "--json")
+    assert status == 0 and json.loads(said)["splits"]["test"]["value"] == 1
+    assert call("export", "retain", *given, "--group", "owner", "--forget", "who == 3",
+                "--out", tmp_path / "r.parquet")[0] == 0  # fmt: skip
+    table = pd.read_parquet(tmp_path / "r.parquet")
+    assert table.groupby("who")["split"].nunique().max() == 1
+    assert 3 not in set(table["who"]) and table["said"].str.contains("day").all()

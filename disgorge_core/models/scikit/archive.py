@@ -15,6 +15,7 @@ from typing import Any
 
 from disgorge_core.errors import BadModel
 
+ARRAYS, ABOUT, MADE = "arrays.npz", "about.json", "model.skops"  # in the limited process's folder
 MOST_MEMBERS = 10_000
 LARGEST_SCHEMA = 16 * 2**20
 UNREAD = {

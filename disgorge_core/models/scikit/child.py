@@ -1,84 +1,57 @@
-"""The limited process that knows scikit-learn: python -I child.py < REQUEST, started by `scikit.process`.
+"""What the limited process does with scikit-learn: no object of it leaves, only numbers or a file.
 
-A hostile file may make its reader crash, loop or ask for all memory: then this process ends, not the
-app. No object of scikit-learn leaves it, only plain numbers (reading) or a file (writing).
+Only that process imports this module, and with it scikit-learn, before it gives up what no reader needs.
 """
 
 from __future__ import annotations
 
 import json
-import resource
-import sys
 import time
-import types
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-LIBRARY = Path(__file__).parents[2]
-OWN = 6 * 2**30  # bytes of address space that the libraries take
-SECONDS = 300  # of computing
-BROKEN = (
-    zipfile.BadZipFile, OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError,
-    RecursionError, NotImplementedError, ArithmeticError, RuntimeError, ImportError,
-)  # fmt: skip
-DAMAGED = "Write it with skops.io.dump(pipeline, 'model.skops')."
+import numpy as np
+
+from disgorge_core.limited.refusal import DAMAGE, answered
+from disgorge_core.models.scikit.archive import ABOUT, ARRAYS, MADE, loaded
+from disgorge_core.models.scikit.build import write
+from disgorge_core.models.scikit.estimators import described
+
+BROKEN = (*DAMAGE, TypeError, AttributeError, RuntimeError, ImportError, ArithmeticError)
 
 
-def main(request: str) -> None:
-    """Do what the JSON `request` asks for; the answer, or the refusal, is JSON on the output."""
-    asked = json.loads(request)
-    _limit(asked["room"])
-    _light()
-    from disgorge_core.errors import BadModel
+def _bring() -> None:
+    import pandas
+    import skops.io
+    from sklearn import compose, impute, linear_model, neural_network, pipeline, preprocessing
 
-    try:
-        said = _read(asked) if asked["do"] == "read" else _write(asked)
-    except BadModel as error:
-        said = {"refused": [error.problem, error.remedy]}
-    except MemoryError:
-        said = {"refused": ["The file needs too much memory.", "Use a smaller model."]}
-    except BROKEN as error:
-        words = " ".join(str(error).split())[:100]
-        said = {"refused": [f"The skops file is damaged: {words or 'no reason given'}.", DAMAGED]}
-    print(json.dumps(said))
+    del pandas, skops, compose, impute, linear_model, neural_network, pipeline, preprocessing
 
 
-def _read(asked: dict[str, Any]) -> dict[str, Any]:
-    import numpy as np
-
-    from disgorge_core.models.scikit.archive import loaded
-    from disgorge_core.models.scikit.estimators import described
-
-    began = time.monotonic()
-    about, arrays = described(loaded(Path(asked["path"]), asked["room"]))
-    np.savez(asked["arrays"], allow_pickle=False, **arrays)
-    return {**about, "seconds": round(time.monotonic() - began, 1)}
+_bring()
 
 
-def _write(asked: dict[str, Any]) -> dict[str, Any]:
-    import numpy as np
+def read(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What the pipeline of a skops file computes: plain values, and arrays beside them."""
 
-    from disgorge_core.models.scikit.build import write
+    def work() -> dict[str, Any]:
+        began = time.monotonic()
+        about, arrays = described(loaded(Path(asked["path"]), asked["limits"]["file"]))
+        np.savez(Path(asked["folder"]) / ARRAYS, allow_pickle=False, **arrays)
+        return {**about, "seconds": round(time.monotonic() - began, 1)}
 
-    with np.load(asked["arrays"], allow_pickle=False) as found:
-        write(asked["about"], dict(found), Path(asked["path"]))
-    return {}
-
-
-def _limit(room: int) -> None:
-    if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_AS, (2 * room + OWN,) * 2)
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    return answered(work, BROKEN)
 
 
-def _light() -> None:
-    """Make the library's modules known without its `__init__`, which brings torch."""
-    package = types.ModuleType("disgorge_core")
-    package.__path__ = [str(LIBRARY)]
-    sys.modules["disgorge_core"] = package
+def build(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A skops file from such values (in the file `path`) and arrays."""
 
+    def work() -> dict[str, Any]:
+        folder = Path(asked["folder"])
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
+            write(about, dict(arrays), folder / MADE)
+        return {}
 
-if __name__ == "__main__":
-    main(sys.stdin.read())
+    return answered(work, BROKEN)

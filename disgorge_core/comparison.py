@@ -175,26 +175,35 @@ def set_names(c: Comparison, data: Dataset) -> Array:
 
 
 def closeness(c: Comparison, data: Dataset) -> pd.DataFrame:
-    """One row a set: mean Jensen-Shannon divergence (nats) to the references, before and after.
+    """One row a set: mean distance of the answers to those of the references, before and after.
 
-    The floor is the same between pairs of references: two honest retrainings differ by that much.
+    Of classes it is the Jensen-Shannon divergence (nats), of numbers the absolute difference (units of the
+    target). The floor is the same between pairs of references: two honest retrainings differ by that much.
     """
-    if len(c.references) < 2 or data.task == "regression":
+    if len(c.references) < 2:
         return pd.DataFrame()
     masks = {name: mask for name, mask in sets(c, data).items() if mask.any()}
-    return pd.DataFrame([_closeness(c, mask, name) for name, mask in masks.items()])
+    return pd.DataFrame([_closeness(c, mask, name, data.task) for name, mask in masks.items()])
 
 
-def _closeness(c: Comparison, mask: Array, name: str) -> dict[str, object]:
-    references = softmax(c.references[:, mask])
-    before, after = softmax(c.before[mask]), softmax(c.after[mask])
-    floor = [float(metrics.js(p, q).mean()) for p, q in combinations(references, 2)]
+def _closeness(c: Comparison, mask: Array, name: str, task: str) -> dict[str, object]:
+    references = _answers(c.references[:, mask], task)
+    before, after = _answers(c.before[mask], task), _answers(c.after[mask], task)
     to = {
-        "before": [float(metrics.js(before, q).mean()) for q in references],
-        "after": [float(metrics.js(after, q).mean()) for q in references],
-        "floor": floor,
+        "before": [_apart(before, other, task) for other in references],
+        "after": [_apart(after, other, task) for other in references],
+        "floor": [_apart(one, other, task) for one, other in combinations(references, 2)],
     }
     return {"set": name, "n": int(mask.sum()), **_ranges(to)}
+
+
+def _answers(outputs: Array, task: str) -> Array:
+    return outputs.astype(np.float64) if task == "regression" else softmax(outputs)
+
+
+def _apart(one: Array, other: Array, task: str) -> float:
+    apart = np.abs(one - other) if task == "regression" else metrics.js(one, other)
+    return float(apart.mean())
 
 
 def _ranges(values: Mapping[str, list[float]]) -> dict[str, float]:

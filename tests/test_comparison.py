@@ -1,6 +1,7 @@
 """The comparison's numbers, by hand on eight records."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -103,3 +104,16 @@ def test_confusions_count_label_by_prediction(data: Dataset, pair: Comparison) -
     found = comparison.confusions(pair, data)
     assert found["before"].tolist() == [[1, 0], [0, 1]]
     assert found["after"].tolist() == [[0, 1], [0, 1]]
+
+
+def test_closeness_of_numbers_is_their_mean_difference(data: Dataset) -> None:
+    numbers = replace(data, task="regression", classes=(), y=np.arange(8.0))
+    forget = np.zeros(8, bool)
+    forget[[0, 2]] = True
+    before, after = np.arange(8.0)[:, None], np.arange(8.0)[:, None] + 1
+    references = np.stack([before + 3, before - 1])
+    pair = Comparison(before, after, references, forget, forget, np.zeros(8, bool))
+    row = comparison.closeness(pair, numbers).set_index("set").loc[REMOVED]
+    assert row[["before", "before_low", "before_high"]].tolist() == [2.0, 1.0, 3.0]
+    assert row[["after", "after_low", "after_high"]].tolist() == [2.0, 2.0, 2.0]
+    assert row["floor"] == 4.0

@@ -76,7 +76,7 @@ def distances(table: pd.DataFrame, *, template: str) -> go.Figure:
     for kind, offset in (("floor", 0.24), ("before", 0.0), ("after", -0.24)):
         symbol = {"floor": "line-ns", "before": "diamond", "after": "circle"}[kind]
         trace = _marks(table, kind, rows, offset, colours[kind], symbol)
-        trace.name = names[kind]
+        trace.name, trace.cliponaxis = names[kind], False  # a mark at 0 is drawn whole
         trace.marker.line = {"color": colours[kind], "width": 2}
         figure.add_trace(trace)
     labels = [f"{row['set']} ({row['n']:,})" for row in table.to_dict("records")]

@@ -7,6 +7,8 @@ A panel is one file in `pages/panels/<page>/` with one class:
         name, page, tab, title, order = "data_labels", "data", "Overview", "Labels", 20
         def needs(self, view): ...   # None, or Need(sentence, page, label) when it cannot show anything
         def draw(self, view): ...
+
+A panel that concerns one kind of task only says so: `tasks = ("classification",)`.
 """
 
 from __future__ import annotations
@@ -79,9 +81,14 @@ def current_view() -> View | None:
     return View(case, state.current_model(case), forget[0] if forget else "", state.ui().run)
 
 
-def panels_of(page: str) -> list[Panel]:
-    """The panels of a page, in their order."""
-    return [kind() for kind in PANELS.values() if kind.page == page]
+def panels_of(page: str, view: View | None = None) -> list[Panel]:
+    """The panels of a page that concern the task of the open case, in their order."""
+    return [kind() for kind in PANELS.values() if kind.page == page and _concerns(kind, view)]
+
+
+def _concerns(kind: type, view: View | None) -> bool:
+    tasks: tuple[str, ...] = getattr(kind, "tasks", ())
+    return view is None or not tasks or view.data.task in tasks
 
 
 def draw_page(page: str, view: View | None) -> None:
@@ -89,7 +96,7 @@ def draw_page(page: str, view: View | None) -> None:
 
     Pages of the start section may be drawn without a case; their panels then get None.
     """
-    panels = panels_of(page)
+    panels = panels_of(page, view)
     names = list(dict.fromkeys(panel.tab for panel in panels))
     if len(names) == 1:
         return _draw_all(panels, view)

@@ -131,7 +131,7 @@ def test_distances_are_those_of_plain_numpy(open_page: OpenPage, cases: Cases, c
         assert row["distance"] == pytest.approx(np.mean(to), rel=1e-4)
         assert row["from"] == pytest.approx(min(to), rel=1e-4)
         assert row["to"] == pytest.approx(max(to), rel=1e-4)
-        assert row["right on removed"] == pytest.approx(
+        assert row["score on removed"] == pytest.approx(
             right(cases, case, run.result().values["after"])
         )
     floor = [js(a, b) for a, b in combinations(references, 2)]

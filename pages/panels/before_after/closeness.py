@@ -8,11 +8,14 @@ from pages.common import charts, compared
 from pages.common.panels import PANELS, Need, View
 
 SENTENCE = (
-    "Mean distance of the answers to each reference (Jensen-Shannon divergence in nats; 0 is equal, 0.69 "
-    "is opposite), with the range over references. The gold mark is what chance alone makes: the "
-    "references among themselves. After should come near it; a difference within its range cannot be "
-    "told from chance."
+    "Mean distance of the answers to each reference ({distance}), with the range over references. The gold "
+    "mark is what chance alone makes: the references among themselves. After should come near it; a "
+    "difference within its range cannot be told from chance."
 )
+DISTANCES = {
+    "classification": "Jensen-Shannon divergence in nats; 0 is equal, 0.69 is opposite",
+    "regression": "absolute difference of the predicted values; 0 is equal",
+}
 
 
 @PANELS.register
@@ -23,12 +26,10 @@ class Closeness:
     title = "How close it is to models that never saw the records"
 
     def needs(self, view: View) -> Need | None:
-        """A run with at least two references, of a classifier."""
+        """A run with at least two references."""
         found = compared.current(view)
         if found is None:
             return compared.NOTHING
-        if found.data.task == "regression":
-            return Need("This distance is defined for classifiers.", "disgorge/plan", "Plan")
         if len(found.comparison.references) < 2:
             sentence = "This needs at least two reference models; this run trained fewer."
             return Need(sentence, "disgorge/plan", "Run it again with references")
@@ -40,5 +41,6 @@ class Closeness:
         if found is None:
             return
         table = comparison.closeness(found.comparison, found.data)
+        sentence = SENTENCE.format(distance=DISTANCES[found.data.task])
         figure = distances(table, template=charts.template())
-        charts.chart(figure, "before_after_closeness", SENTENCE)
+        charts.chart(figure, "before_after_closeness", sentence)

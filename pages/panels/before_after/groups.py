@@ -24,15 +24,11 @@ class ByClass:
 
     name, page, tab, order = "before_after_classes", "before_after", "Groups", 110
     title = "By class"
+    tasks = ("classification",)
 
     def needs(self, view: View) -> Need | None:
-        """A finished run of a classifier."""
-        found = compared.current(view)
-        if found is None:
-            return compared.NOTHING
-        if found.data.task == "regression":
-            return Need("A model of numbers has no classes.", "case/data", "Data")
-        return None
+        """A finished run."""
+        return compared.NOTHING if compared.current(view) is None else None
 
     def draw(self, view: View) -> None:
         """Which set, then the chart."""

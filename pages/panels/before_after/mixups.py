@@ -19,15 +19,11 @@ class Mixups:
 
     name, page, tab, order = "before_after_mixups", "before_after", "Groups", 130
     title = "What is taken for what"
+    tasks = ("classification",)
 
     def needs(self, view: View) -> Need | None:
         """A finished run of a classifier."""
-        found = compared.current(view)
-        if found is None:
-            return compared.NOTHING
-        if found.data.task == "regression":
-            return Need("A model of numbers has no classes.", "case/data", "Data")
-        return None
+        return compared.NOTHING if compared.current(view) is None else None
 
     def draw(self, view: View) -> None:
         """Two matrices."""

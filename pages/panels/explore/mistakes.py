@@ -24,16 +24,12 @@ class Mistakes:
     """Label by prediction, as squares."""
 
     name, page, tab, title, order = "explore_mistakes", "explore", "Mistakes", "", 50
+    tasks = ("classification",)
 
     def needs(self, view: View) -> Need | None:
         """A model of classes."""
         if not view.model:
             return Need("Mistakes are those of a model.", "case/model", "Add a model")
-        if view.data.task == "regression":
-            return Need(
-                "This model predicts numbers, so nothing is taken for another class.",
-                "select/influence", "See which records made a prediction",
-            )  # fmt: skip
         return None
 
     @patient

@@ -25,11 +25,10 @@ class Mixups:
     """What is taken for what."""
 
     name, page, tab, title, order = "model_confusion", "model", "Mix-ups", "", 60
+    tasks = ("classification",)
 
     def needs(self, view: View) -> Need | None:
-        """A model of classes."""
-        if view.data.task != "classification":
-            return Need("A confusion matrix needs classes.", "case/data", "See the labels")
+        """A model."""
         return need_model(view)
 
     def draw(self, view: View) -> None:

@@ -115,11 +115,10 @@ class Calibration:
     """Whether the model is right as often as it says."""
 
     name, page, tab, title, order = "model_calibration", "model", "Quality", "Calibration", 70
+    tasks = ("classification",)
 
     def needs(self, view: View) -> Need | None:
-        """A model of classes."""
-        if view.data.task != "classification":
-            return Need("Calibration concerns models of classes.", "start/guide", "See the words")
+        """A model."""
         return need_model(view)
 
     def draw(self, view: View) -> None:

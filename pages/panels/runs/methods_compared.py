@@ -9,6 +9,7 @@ from disgorge_core.figures.cost_closeness import cost_closeness
 from pages.common import charts, state
 from pages.common.panels import PANELS, Need, View
 from pages.common.services import cases
+from pages.panels.before_after.closeness import DISTANCES
 from pages.panels.model.cards import names
 from pages.panels.runs import card
 from pages.panels.runs.history import forget_name, what
@@ -16,7 +17,7 @@ from pages.panels.runs.scores import Group, compared, groups
 
 SENTENCE = (
     "Left is cheap, low is close. A mark is one run: the mean distance of its answers on the removed "
-    "records to each reference (Jensen-Shannon divergence, nats), its line the range over references. "
+    "records to each reference ({distance}), its line the range over references. "
     "A mark in the gold band is as close as two honest retrainings are to each other; one at the dashed "
     "line is no closer than the model before. Click a mark for its run."
 )
@@ -29,9 +30,7 @@ class MethodsCompared:
     name, page, tab, title, order = "runs_compared", "runs", "Compare methods", "", 20
 
     def needs(self, view: View) -> Need | None:
-        """A classifier, and a finished removal with two references."""
-        if view.data.task == "regression":
-            return Need("This distance is defined for classifiers.", "case/data", "Data")
+        """A finished removal with two references."""
         if not any(group.references >= 2 for group in groups(cases().runs(view.case.id))):
             sentence = "This needs a finished run with at least two references; two methods make it useful."
             return Need(sentence, "disgorge/plan", "Plan a run")
@@ -43,8 +42,9 @@ class MethodsCompared:
         group = _choose(view, found)
         table = compared(view, group)
         figure = cost_closeness(table, chosen=view.run, template=charts.template())
-        points = charts.clickable(figure, f"compared_{group.forget}_{group.model}", SENTENCE)
-        _numbers(table)
+        sentence = SENTENCE.format(distance=DISTANCES[view.data.task])
+        points = charts.clickable(figure, f"compared_{group.forget}_{group.model}", sentence)
+        _numbers(table, view.data.task)
         run = _clicked(points, group, view)
         if run is not None:
             card.draw(view, run, what(view, run), "compared")
@@ -70,16 +70,17 @@ def _clicked(points: list[dict], group: Group, view: View):
     return next((run for run in group.runs if run.id == asked), None)
 
 
-def _numbers(table: pd.DataFrame) -> None:
+def _numbers(table: pd.DataFrame, task: str) -> None:
     shown = table[
         ["method", "tier", "seed", "cost", "seconds", "after", "after_low", "after_high", "floor",
-         "right on removed", "right on test"]
+         "score on removed", "score on test"]
     ].rename(columns={"after": "distance", "after_low": "from", "after_high": "to"})  # fmt: skip
     percent = st.column_config.NumberColumn(format="percent")
     digits = {
         n: st.column_config.NumberColumn(format="%.3f") for n in ("distance", "from", "to", "floor")
     }
-    shares = dict.fromkeys(("cost", "right on removed", "right on test"), percent)
+    score = st.column_config.NumberColumn(format="%.4g") if task == "regression" else percent
+    shares = {"cost": percent, **dict.fromkeys(("score on removed", "score on test"), score)}
     seconds = {"seconds": st.column_config.NumberColumn(format="%.1f")}
     with st.expander("The numbers", key="compared_numbers"):
         st.dataframe(

@@ -91,6 +91,6 @@ def _compared(view: View, run: Run, table: pd.DataFrame) -> dict[str, object]:
     return {
         "run": run.id, "method": outcome["title"], "tier": outcome["tier"], "seed": outcome["seed"],
         "cost": outcome["cost"]["of_full"], "seconds": outcome["cost"]["seconds"], **removed,
-        "right on removed": score.loc[REMOVED, "after"],
-        "right on test": score.loc[TEST, "after"] if TEST in score.index else float("nan"),
+        "score on removed": score.loc[REMOVED, "after"],
+        "score on test": score.loc[TEST, "after"] if TEST in score.index else float("nan"),
     }  # fmt: skip

@@ -30,6 +30,7 @@ from disgorge_core.commands.given import (
     open_data,
 )
 from disgorge_core.commands.voice import Voice, plain, shown
+from disgorge_core.commands.weights import SUFFIXES, why_not, write_weights
 from disgorge_core.comparison import Comparison, compare, overview
 from disgorge_core.errors import NotApplicable
 from disgorge_core.evidence.html import Subject, report
@@ -37,13 +38,12 @@ from disgorge_core.evidence.software import versions
 from disgorge_core.jobs.references import FIRST_SEED
 from disgorge_core.jobs.tasks.disgorge import plain_outcome
 from disgorge_core.methods.contract import Facts, Method
-from disgorge_core.models.saved import export, save_model, why_no_export
+from disgorge_core.models.saved import save_model
 from disgorge_core.params import make
 from disgorge_core.registry import COMMANDS, METHODS
 from disgorge_core.types import Dataset, ForgetSet, Model, Outcome, Recipe
 
 STATE_RECIPE = "State it: --recipe-epochs 20 --recipe-lr 0.05 ... (see --help)."
-WEIGHTS = (".safetensors", ".pt", ".pth")
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,16 +166,16 @@ def _write(
         exports.write_comparison(c, r.data, folder / "records.parquet")
         store.write_json(folder / "outcome.json", plain(values))
         suffix = Path(asked.model or "").suffix.lower()
-        if suffix in WEIGHTS:
-            _as_it_came(outcome.model, folder / f"model{suffix}", voice)
+        if suffix in SUFFIXES:
+            _as_it_came(outcome.model, r.data, folder / f"model{suffix}", voice)
 
 
-def _as_it_came(model: Model, path: Path, voice: Voice) -> None:
-    reason = why_no_export(model)
+def _as_it_came(model: Model, data: Dataset, path: Path, voice: Voice) -> None:
+    reason = why_not(model, path.suffix)
     if reason:
         voice.note(f"No {path.suffix} was written: {reason}")
     else:
-        export(model, path)
+        write_weights(model, data, path)
 
 
 def _subject(r: Request, outcome: Outcome, c: Comparison) -> Subject:

@@ -23,13 +23,14 @@ from disgorge_core.commands.given import (
     open_data,
 )
 from disgorge_core.commands.voice import Voice
+from disgorge_core.commands.weights import SUFFIXES, write_weights
 from disgorge_core.commands.workspace import add_home, case_of, cases_of
 from disgorge_core.comparison import Comparison, compare
 from disgorge_core.errors import BadParam, StoreError
 from disgorge_core.exports import Written
 from disgorge_core.jobs.script import script
 from disgorge_core.models.loading import load_model
-from disgorge_core.models.saved import export, save_model
+from disgorge_core.models.saved import save_model
 from disgorge_core.registry import COMMANDS
 from disgorge_core.runs import Run
 from disgorge_core.types import Array, Dataset, ForgetSet, Model
@@ -39,7 +40,7 @@ WHAT = {
     "forget": "the records to remove (.json: ids with reason and author)",
     "records": "every record before and after",
     "model": "the model's folder",
-    "weights": "the weights as one file",
+    "weights": "the weights as one file (.safetensors, .pt, .skops)",
     "script": "Python that does a run of the workspace again",
 }
 
@@ -102,7 +103,7 @@ class Export:
 def _free(asked: Namespace) -> Path:
     endings = {
         "forget": (*exports.SUFFIXES, ".json"),
-        "weights": (".safetensors", ".pt", ".pth"),
+        "weights": SUFFIXES,
         "script": (".py",),
     }
     if asked.what == "model":
@@ -213,7 +214,7 @@ def _model(s: Source, out: Path) -> Written:
 
 
 def _weights(s: Source, out: Path) -> Written:
-    return Written(export(s.model(), out), 0)
+    return Written(write_weights(s.model(), s.data, out), 0)
 
 
 def _script(s: Source, out: Path) -> Written:

@@ -127,6 +127,20 @@ def test_weights_come_and_go_as_a_file(call, given, data, weights, tmp_path):
     assert json.loads(said)["after"] == wanted.digest
 
 
+def test_a_pipeline_comes_and_goes_as_a_file(call, given, data, tmp_path):
+    words = ["--architecture", "ridge", "--l2", "0.01", "--out", tmp_path / "ridge", "--quiet"]
+    assert call("train", *given, *words)[0] == 0
+    skops = tmp_path / "ridge.skops"
+    words = ["--model", tmp_path / "ridge", "--out", skops, "--quiet"]
+    assert call("export", "weights", *given, *words)[0] == 0
+    words = ["disgorge", *given, "--model", skops, "--trained-on", "train", "--forget", FORGET]
+    status, _, problem = call(*words, "--method", "retrain", "--out", tmp_path / "out", "--quiet")
+    assert status == 0, problem
+    again = dg.load_model(tmp_path / "out" / "model.skops", data, trained_on="train")
+    kept = dg.load_model(tmp_path / "out" / "model", data)
+    np.testing.assert_allclose(logits(again, data.x), logits(kept, data.x), rtol=1e-4, atol=1e-5)
+
+
 def test_what_is_not_known_is_asked_for(call, given, model, weights, tmp_path):
     words = ["disgorge", *given, "--model", weights, "--forget", FORGET, "--out", tmp_path / "o"]
     status, _, said = call(*words)

@@ -133,7 +133,11 @@ def in_class_order(model: Model, data: Dataset) -> Model:
 
 def read_for(path: Path | str, data: Dataset, limit: int = LARGEST) -> Weights | Model:
     """What a file or folder holds, its columns matched to the dataset's; raises BadModel."""
-    found = read_model(path, limit)
+    return matched(read_model(path, limit), data)
+
+
+def matched(found: Weights | Model | Unmatched, data: Dataset) -> Weights | Model:
+    """What was read from a file, for this dataset; raises BadModel where the two do not belong together."""
     return found if isinstance(found, Weights | Model) else found.matched(data)
 
 

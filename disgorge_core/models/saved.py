@@ -98,7 +98,8 @@ def _weights(model: Model) -> dict[str, Tensor]:
 
 
 def _arrays(model: Model) -> dict[str, Array]:
-    arrays = {f"artefact/{name}": np.asarray(value) for name, value in model.artefacts.items()}
+    artefacts = model.artefacts.items()
+    arrays = {f"artefact/{name}": np.asarray(value, order="C") for name, value in artefacts}
     for number, member in enumerate(model.members):
         arrays[f"shift/{number}"] = member.preprocessing.shift
         arrays[f"scale/{number}"] = member.preprocessing.scale

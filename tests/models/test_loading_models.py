@@ -23,15 +23,16 @@ from disgorge_core.data.preprocessing import fixed_pixels
 from disgorge_core.errors import BadModel
 from disgorge_core.models.blueprint import plain_layers
 from disgorge_core.models.fit_check import apply_class_order, class_order_check
-from disgorge_core.models.formats import state_dict
 from disgorge_core.models.loading import load_model, open_model, read_model
 from disgorge_core.models.prediction import logits
+from disgorge_core.models.reading import words
 from disgorge_core.models.saved import export, save_model
 from disgorge_core.models.wrap import wrap
 from disgorge_core.registry import MODEL_FORMATS
 from disgorge_core.types import Dataset, Layer, Recipe, Roles
 
 CLASSES = ("ant", "bee", "cat")
+pytestmark = pytest.mark.usefixtures("read_here")
 
 
 def pictures(n: int = 90) -> Dataset:
@@ -442,7 +443,7 @@ def test_zips_that_are_no_state_dict_are_refused(
 def test_sizes_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = torch_file(tmp_path / "m.pt", network().state_dict())
     assert "the limit is 0.0 MB" in refused(load_model, path, DATA, limit=1000)
-    monkeypatch.setattr(state_dict, "LARGEST_PICKLE", 10)
+    monkeypatch.setattr(words, "LARGEST", 10)
     assert "list of tensors in the file is too long" in refused(load_model, path, DATA)
     monkeypatch.setattr("disgorge_core.models.weights.MOST_TENSORS", 3)
     save_file(network().state_dict(), tmp_path / "m.safetensors")

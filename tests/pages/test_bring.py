@@ -6,14 +6,12 @@ import io
 from collections.abc import Callable
 
 import numpy as np
-import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from disgorge_core.cases import Case, Cases
-from disgorge_core.errors import BadModel
-from disgorge_core.models.bundle import folder_bytes, unpack
+from disgorge_core.models.bundle import folder_bytes
 
 Open = Callable[..., AppTest]
 
@@ -118,9 +116,3 @@ def test_a_downloaded_model_comes_back_with_the_same_digest(
     app.button(key="bring_add").click().run()
     assert not app.exception
     assert cases.get(other.id).models == case.models
-
-
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip", b"\0" * 1000])
-def test_a_zip_that_is_none_is_refused(tmp_path: object, content: bytes) -> None:
-    with pytest.raises(BadModel):
-        unpack(content, tmp_path / "model")

@@ -53,7 +53,7 @@ def _check_sizes(files: list[zipfile.ZipInfo], size: int, limits: Limits) -> Non
     if unpacked > limits.disk or unpacked > MUCH + MOST_RATIO * size:
         raise BadData(
             f"The zip would unpack to {unpacked / 2**30:,.1f} GB, {unpacked / size:,.0f} times its size.",
-            "Pack only the records.",
+            "Pack less.",
         )
     if len({member.filename for member in files}) < len(files):
         raise BadData("Two files in the zip have the same name.", "Pack the folder again.")

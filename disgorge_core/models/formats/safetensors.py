@@ -1,14 +1,17 @@
-"""Safetensors: bytes and a JSON header, nothing that can run. Its header may hold the layer list."""
+"""Safetensors: bytes and a JSON header, nothing that can run. Its header may hold the layer list.
+
+The file is read where it is asked for: a header of at most 8 MB must fit the file byte for byte before a
+tensor is read, so memory stays within that of the file. The limited process hands over the same layout.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
 from disgorge_core.errors import BadModel
 from disgorge_core.models.blueprint import layers_from_plain
+from disgorge_core.models.reading.process import read_tensors
 from disgorge_core.models.weights import Weights, checked
 from disgorge_core.registry import MODEL_FORMATS
 from disgorge_core.types import Layer
@@ -33,17 +36,8 @@ class Safetensors:
 
     def read(self, path: Path) -> Weights:
         """Its tensors; they lie sorted by name, so the network's order is lost. Raises BadModel."""
-        try:
-            with safe_open(path, "pt") as file:
-                metadata = file.metadata() or {}
-                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
-            words = " ".join(str(error).split())[:80]
-            raise BadModel(
-                f"The safetensors file is damaged or cut short: {words}.",
-                "Write it again: safetensors.torch.save_file(model.state_dict(), 'model.safetensors').",
-            ) from None
-        return checked(state, ordered=False, layers=_layers(metadata.get("layers", "")))
+        state, header = read_tensors(path)
+        return checked(state, ordered=False, layers=_layers(header.about.get("layers", "")))
 
 
 def _layers(text: str) -> tuple[Layer, ...] | None:

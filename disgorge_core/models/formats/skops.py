@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
+from disgorge_core.models.reading.names import names_of
 from disgorge_core.models.scikit.pipeline import Pipeline
 from disgorge_core.models.scikit.process import read_apart
 from disgorge_core.registry import MODEL_FORMATS
@@ -23,11 +23,7 @@ class Skops:
         """Is it a zip with a schema.json?"""
         if not path.is_file():
             return False
-        try:
-            with zipfile.ZipFile(path) as archive:
-                return "schema.json" in archive.namelist()
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-            return path.suffix.lower() in self.suffixes
+        return path.suffix.lower() in self.suffixes or "schema.json" in names_of(path)
 
     def read(self, path: Path) -> Pipeline:
         """What the pipeline computes; raises BadModel that names the step which has no equal here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,10 +11,10 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from disgorge_core import metrics
-from disgorge_core.models.bundle import unpack
 from disgorge_core.models.fit_check import ClassOrder, apply_class_order, class_order_check
-from disgorge_core.models.loading import open_model, read_model
+from disgorge_core.models.loading import fitted_to, matched, read_model
 from disgorge_core.models.prediction import logits
+from disgorge_core.models.weights import Unmatched, Weights
 from disgorge_core.types import Dataset, Model
 from pages.common import messages, state
 from pages.common.panels import PANELS, Need, View
@@ -48,15 +49,13 @@ class Bring:
         if file is None:
             messages.reading(REFUSED)
             return
-        path = _on_disk(file.file_id, beside.file_id if beside else "", file, beside)
-        _opened(view, path, Path(file.name).stem, file.file_id)
+        read = _read(file.file_id, beside.file_id if beside else "", file, beside)
+        _opened(view, matched(read.found, view.data), Path(file.name).stem, file.file_id)
 
 
-def _opened(view: View, folder: TemporaryDirectory[str], name: str, key: str) -> None:
-    path = next(Path(folder.name).glob("model*"))
-    found = read_model(path)
+def _opened(view: View, found: Weights | Model, name: str, key: str) -> None:
     if isinstance(found, Model):
-        _offer(view, open_model(path, view.data).model, (), key)
+        _offer(view, fitted_to(found, view.data).model, (), key)
         return
     label = st.text_input("Name", value=name, key=f"bring_name_{key}", width=360)
     st.subheader("What the file does not say", anchor=False)
@@ -64,29 +63,36 @@ def _opened(view: View, folder: TemporaryDirectory[str], name: str, key: str) ->
     layers = layer_table.layers(found, view.data, prepared, f"bring_{key}")
     trained_on = stated.trained_on(view.data, f"bring_{key}")
     recipe = stated.recipe(view.data, f"bring_{key}")
-    loaded = open_model(
-        path, view.data, architecture=layers, preprocessing=prepared, recipe=recipe,
+    loaded = fitted_to(
+        found, view.data, architecture=layers, preprocessing=prepared, recipe=recipe,
         trained_on="unknown" if trained_on is None else trained_on, name=label,
     )  # fmt: skip
     _offer(view, loaded.model, loaded.notes, key, ready=trained_on is not None)
 
 
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """What a file holds, and the folder where it lies as long as this is kept."""
+
+    found: Weights | Model | Unmatched
+    folder: TemporaryDirectory[str]
+
+
 @st.cache_resource(
     show_spinner="Reading the file", max_entries=2, scope="session",
-    on_release=lambda folder: folder.cleanup(),
+    on_release=lambda read: read.folder.cleanup(),
 )  # fmt: skip
-def _on_disk(
-    file_id: str, beside_id: str, _file: UploadedFile, _beside: UploadedFile | None
-) -> TemporaryDirectory[str]:
+def _read(file_id: str, beside_id: str, _file: UploadedFile, _beside: UploadedFile | None) -> _Read:
     folder = TemporaryDirectory()
-    suffix = Path(_file.name).suffix.lower()
-    if suffix == ".zip":
-        unpack(_file.getvalue(), Path(folder.name) / "model")
-    else:
-        (Path(folder.name) / f"model{suffix}").write_bytes(_file.getbuffer())
-        if _beside is not None:
-            (Path(folder.name) / "model.layers.json").write_bytes(_beside.getbuffer())
-    return folder
+    path = Path(folder.name) / f"model{Path(_file.name).suffix.lower()}"
+    path.write_bytes(_file.getbuffer())
+    if _beside is not None:
+        (Path(folder.name) / "model.layers.json").write_bytes(_beside.getbuffer())
+    try:
+        return _Read(read_model(path), folder)
+    except BaseException:
+        folder.cleanup()
+        raise
 
 
 def _offer(view: View, model: Model, notes: tuple[str, ...], key: str, ready: bool = True) -> None:

@@ -17,7 +17,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("data", "models", "runs"),
     ("training", "curvature", "features", "metrics"),
     ("influence", "methods", "audit", "explain", "projections"),
-    ("accounting", "disgorging", "planning", "calibration", "comparison", "verbs"),
+    ("accounting", "disgorging", "planning", "calibration", "comparison", "recipe_check", "verbs"),
     ("figures", "exports"),
     ("evidence",),
     ("examples",),
@@ -30,10 +30,10 @@ LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 CHAINS = (
     ("errors", "params"),
     ("data", "models"),
-    ("accounting", "disgorging", "planning", "calibration", "comparison", "verbs"),
+    ("accounting", "disgorging", "planning", "calibration", "comparison", "recipe_check", "verbs"),
 )
-LAZY = ("umap", "captum", "sklearn", "skops")
-NOT_ON_PAGES = ("torch", "captum", "umap", "sklearn", "skops")
+LAZY = ("umap", "captum", "sklearn", "skops", "transformers", "tokenizers")
+NOT_ON_PAGES = ("torch", *LAZY)
 
 
 def sources(folder: str) -> list[Path]:

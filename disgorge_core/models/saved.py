@@ -1,6 +1,7 @@
 """A model as a folder: model.json, weights.safetensors and arrays.npz; and its weights as one file.
 
-No file of it can carry code, and the model's digest is checked when it is read.
+A fixed backbone lies in a folder below it. No file can carry code, and the model's digest is checked when
+it is read.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ from disgorge_core import store
 from disgorge_core.data.preprocessing import input_shape
 from disgorge_core.errors import BadModel, NotApplicable
 from disgorge_core.models import own_code
+from disgorge_core.models.backbones.backbone import read_backbone
 from disgorge_core.models.blueprint import layers_from_plain, network_of, plain_layers
 from disgorge_core.models.layers import for_width, state_as_it_came
 from disgorge_core.models.prediction import RULES
 from disgorge_core.params import make
 from disgorge_core.types import Array, Column, Layer, Lineage, Member, Model, Preprocessing, Recipe
 
-FORMAT = 1
+FORMAT, BACKBONE = 1, "backbone"
 WORDS = ("name", "task", "architecture", "regime", "rule")
 DAMAGE = (
     OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError,
@@ -38,11 +40,14 @@ DAMAGE = (
 )  # fmt: skip
 
 
-def save_model(model: Model, folder: Path | str) -> Path:
-    """Write a new folder, as a whole or not at all; raises StoreError where it is already there."""
+def save_model(model: Model, folder: Path | str, linked: bool = False) -> Path:
+    """Write a new folder, as a whole or not at all; raises StoreError where it is already there.
+
+    `linked`: within one workspace, share the files of the backbone instead of copying them.
+    """
     final = Path(folder)
     with store.building(final) as place:
-        _write(model, place)
+        _write(model, place, linked)
     return final
 
 
@@ -52,17 +57,19 @@ def keep_model(model: Model, workspace: store.Workspace) -> Path:
     if not final.is_dir():
         place = workspace.new_folder()
         with store.plain_errors():
-            _write(model, place)
+            _write(model, place, linked=True)
         workspace.commit(place, final)
     return final
 
 
-def _write(model: Model, place: Path) -> None:
+def _write(model: Model, place: Path, linked: bool = False) -> None:
     for member in model.members:  # what could not be read back is not written
         _network(member.preprocessing, model.layers, member.network, member.network.state_dict())
     store.write_json(place / "model.json", _description(model))
     safetensors.torch.save_file(_weights(model), place / "weights.safetensors")
     np.savez(place / "arrays.npz", **_arrays(model))  # type: ignore[arg-type]
+    if model.preprocessing.backbone:  # all members stand on the same one
+        model.preprocessing.backbone.save(place / BACKBONE, linked)
 
 
 def _description(model: Model) -> dict[str, Any]:
@@ -173,6 +180,8 @@ def _members(
     module: nn.Module | None,
 ) -> tuple[Member, ...]:
     states: list[dict[str, Tensor]] = [{} for _ in words]
+    behind = any(word["kind"] == "backbone" for word in words)
+    backbone = read_backbone(place / BACKBONE) if behind else None
     for key, value in safetensors.torch.load_file(place / "weights.safetensors").items():
         number, _, name = key.partition("/")
         states[int(number)][name] = value
@@ -185,6 +194,7 @@ def _members(
             word["fitted"],
             word.get("length", 0),
             word.get("scaling", "standard"),
+            backbone,
         )
         for number, word in enumerate(words)
     ]
@@ -246,6 +256,8 @@ def why_no_export(model: Model) -> str | None:
         return f"This model's answers pass its rule {model.rule!r}, which weights do not hold."
     if model.preprocessing.kind == "text":
         return "The words that this model knows are no weights, so a file of weights lacks them."
+    if model.preprocessing.backbone:
+        return "The network is a head behind a backbone, and a file of weights lacks the backbone."
     return None
 
 

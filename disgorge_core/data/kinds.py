@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from disgorge_core.errors import BadData
 
@@ -44,7 +45,7 @@ def _check_names(frame: pd.DataFrame) -> None:
 def _tidy(values: pd.Series) -> pd.Series:
     values = values.reset_index(drop=True)
     if pd.api.types.is_bool_dtype(values) or pd.api.types.infer_dtype(values) == "boolean":
-        return _category(values.astype("object").astype("str"))
+        return _category(_encoded(values.astype("object").astype("str")))
     if pd.api.types.is_timedelta64_dtype(values):
         return _float(values.dt.total_seconds())
     if pd.api.types.is_unsigned_integer_dtype(values) and values.max() > np.iinfo(np.int64).max:
@@ -69,7 +70,7 @@ def _float(values: pd.Series) -> pd.Series:
     with np.errstate(over="ignore"):
         short = numbers.astype(np.float32)
     exact = np.array_equal(short.astype(np.float64), numbers, equal_nan=True)
-    return pd.Series(short if exact else numbers, name=values.name)
+    return pd.Series(short if exact else numbers, name=values.name, copy=False)
 
 
 def _text(values: pd.Series) -> pd.Series:
@@ -80,11 +81,25 @@ def _text(values: pd.Series) -> pd.Series:
         named = used.cat.rename_categories([str(value) for value in used.cat.categories])
         return named.cat.set_categories(sorted(named.cat.categories))
     texts = values.astype("str")
-    return _category(texts) if texts.nunique() <= MOST_VALUES else texts
+    found = _encoded(texts)
+    return _category(found) if len(found.dictionary) <= MOST_VALUES else texts
 
 
-def _category(texts: pd.Series) -> pd.Series:
-    return texts.astype(pd.CategoricalDtype(sorted(texts.dropna().unique())))
+def _encoded(texts: pd.Series) -> pa.DictionaryArray:
+    found = pa.array(texts, pa.large_string(), from_pandas=True)
+    whole = found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+    return whole.dictionary_encode()
+
+
+def _category(found: pa.DictionaryArray) -> pd.Series:
+    """Distinct texts as sorted categories."""
+    known: list[str] = found.dictionary.to_pylist()
+    order = sorted(range(len(known)), key=known.__getitem__)
+    rank = np.empty(len(known) + 1, dtype=np.int64)
+    rank[order], rank[-1] = np.arange(len(known)), -1
+    codes = rank[found.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    names = pd.CategoricalDtype(pd.Index([known[place] for place in order], dtype="str"))
+    return pd.Series(pd.Categorical.from_codes(codes, dtype=names), copy=False)
 
 
 def features(frame: pd.DataFrame, taken: Collection[str], dates: Collection[str]) -> list[str]:

@@ -1,11 +1,11 @@
-"""A dataset as a folder: dataset.json, arrays.npz, records (x.npy or x.parquet) and meta.parquet.
+"""A dataset as a folder: dataset.json, ids.npy, y.npy, split.npy, meta.arrow, and records: x.npy or x.arrow.
 
-No file of it can carry code, and its content is checked when it is read.
+x.arrow has only the columns that are not in meta.arrow. Records, ids and metadata stay on the disk and
+are memory-mapped. No file can carry code, and the content is checked when it is read, block by block.
 """
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,18 +15,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from disgorge_core import store
 from disgorge_core.data.address import digest
+from disgorge_core.data.mapped_table import read_table, write_table
 from disgorge_core.errors import BadData
 from disgorge_core.types import Array, Dataset, Roles
 
-FORMAT = 1
+FORMAT = 2
 DAMAGE = (
-    OSError, EOFError, ValueError, KeyError, TypeError, AttributeError,
-    pa.ArrowException, zipfile.BadZipFile,
+    OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError, pa.ArrowException,
 )  # fmt: skip
+BLOCK = 2**24  # bytes of pictures that are copied at once
 WORDS = ("name", "kind", "task", "digest", "licence")
 
 
@@ -52,20 +52,36 @@ def keep_dataset(data: Dataset, workspace: store.Workspace) -> Path:
 def _write(data: Dataset, place: Path) -> None:
     words: dict[str, Any] = {name: getattr(data, name) for name in WORDS}
     lists = {"classes": list(data.classes), "notes": list(data.notes), "roles": asdict(data.roles)}
-    head = {"format": FORMAT, "content": digest(data)}
+    columns = list(data.x.columns) if isinstance(data.x, pd.DataFrame) else []
+    head = {"format": FORMAT, "content": digest(data), "columns": columns}
     store.write_json(place / "dataset.json", {**head, **words, **lists})
-    np.savez(place / "arrays.npz", ids=data.ids.astype(str), y=data.y, split=data.split)
+    for name, array in (("ids", data.ids.astype(str)), ("y", data.y), ("split", data.split)):
+        np.save(place / f"{name}.npy", array, allow_pickle=False)
     if isinstance(data.x, pd.DataFrame):
-        _write_table(data.x, place / "x.parquet")
+        write_table(data.x[_own_columns(data)], place / "x.arrow")
     else:
-        np.save(place / "x.npy", np.ascontiguousarray(data.x), allow_pickle=False)
-    _write_table(data.meta, place / "meta.parquet")
+        _write_pictures(data.x, place / "x.npy")
+    write_table(data.meta, place / "meta.arrow")
 
 
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    if not table.shape[1]:  # Parquet keeps no row count without a column
-        return
-    pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path, compression="zstd")
+def _own_columns(data: Dataset) -> list[str]:
+    """Columns of a table that are not in the metadata just so."""
+    return [
+        name
+        for name, values in data.x.items()
+        if name not in data.meta
+        or values.dtype != data.meta[name].dtype
+        or not values.equals(data.meta[name])
+    ]
+
+
+def _write_pictures(x: Array, path: Path) -> None:
+    step = max(1, BLOCK // max(1, x[:1].nbytes))
+    with path.open("wb") as file:
+        head = {"descr": x.dtype.str, "fortran_order": False, "shape": x.shape}
+        np.lib.format.write_array_header_1_0(file, head)
+        for start in range(0, len(x), step):
+            file.write(np.ascontiguousarray(x[start : start + step]).data)
 
 
 def load_dataset_folder(folder: Path | str) -> Dataset:
@@ -75,7 +91,8 @@ def load_dataset_folder(folder: Path | str) -> Dataset:
     with _damage_in_words(place):
         if about["format"] != FORMAT:
             raise BadData(
-                f"The dataset is of format {about['format']!r}.", "Open it with a newer version."
+                f"The dataset is of format {about['format']!r}, not {FORMAT}.",
+                "Open the original file again.",
             )
         data = _read(place, about)
         if digest(data) != about["content"]:
@@ -84,37 +101,29 @@ def load_dataset_folder(folder: Path | str) -> Dataset:
 
 
 def _read(place: Path, about: dict[str, Any]) -> Dataset:
-    arrays = _arrays(place / "arrays.npz")
-    n = len(arrays["ids"])
+    ids = np.asarray(np.load(place / "ids.npy", mmap_mode="r", allow_pickle=False))
+    y, split = (np.load(place / f"{name}.npy", allow_pickle=False) for name in ("y", "split"))
+    meta = read_table(place / "meta.arrow", len(ids))
     return Dataset(
         **{name: about[name] for name in WORDS},
-        ids=arrays["ids"],
-        x=_records(place, n),
-        y=arrays["y"],
+        ids=ids,
+        x=_records(place, meta, about["columns"]),
+        y=y,
         classes=tuple(about["classes"]),
-        split=arrays["split"],
-        meta=_table(place / "meta.parquet", n),
+        split=split,
+        meta=meta,
         roles=Roles(**about["roles"]),
         notes=tuple(about["notes"]),
     )
 
 
-def _arrays(path: Path) -> dict[str, Array]:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return dict(arrays)
-
-
-def _records(place: Path, n: int) -> Any:
-    """Pictures stay on the disk until they are looked at."""
+def _records(place: Path, meta: pd.DataFrame, columns: list[str]) -> Any:
+    """Pictures, or the columns of a table wherever they lie."""
     if (place / "x.npy").exists():
         return np.load(place / "x.npy", mmap_mode="r", allow_pickle=False)
-    return _table(place / "x.parquet", n)
-
-
-def _table(path: Path, n: int) -> pd.DataFrame:
-    if not path.exists():
-        return pd.DataFrame(index=pd.RangeIndex(n))
-    return pq.read_table(path).to_pandas()
+    own = read_table(place / "x.arrow", len(meta))
+    found = {name: own[name] if name in own else meta[name] for name in columns}
+    return pd.DataFrame(found, index=meta.index, copy=False)
 
 
 @contextmanager

@@ -93,13 +93,13 @@ def _spread(group: Array, first: Array, code: Array) -> Array:
 
 def together(groups: Sequence[Array]) -> Array:
     """Numbers (n,) from 0: equal for records that share a number in any of the groups, or are linked so."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import connected_components
-
     n = len(groups[0])
     codes = [np.unique(group, return_inverse=True)[1] for group in groups]
     if len(codes) == 1:
         return codes[0]
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
     start = np.cumsum([n, *(int(code.max()) + 1 for code in codes)])
     ends = np.concatenate([code + first for code, first in zip(codes, start, strict=False)])
     rows = np.tile(np.arange(n), len(codes))

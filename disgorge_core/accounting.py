@@ -32,8 +32,8 @@ class Account:
     def outcome(self) -> Outcome:
         """The finished disgorgement."""
         before, facts = self.facts.model, self.facts
-        tier, reservations = self._tier()
-        model = self._named(tier)
+        tier, fresh, reservations = self._tier()
+        model = self._named(fresh)
         distance = weight_distance(before, model)
         effect = "no effect" if distance == 0 and self._same_answers(model) else "moved"
         warnings = check(facts.data, self.forget).warnings
@@ -50,20 +50,24 @@ class Account:
             notes=(*reservations, *self.change.notes, *warnings), figures=self.change.figures,
         )  # fmt: skip
 
-    def _tier(self) -> tuple[Tier, tuple[str, ...]]:
-        """The weakest part decides; each weakness is a sentence."""
+    def _tier(self) -> tuple[Tier, bool, tuple[str, ...]]:
+        """The tier, whether what was trained here is fresh, and a sentence for each weakness.
+
+        The weakest part decides, a backbone that is never trained here among them.
+        """
         tier = _weakest(self.method.tier, self.change.tier or self.method.tier)
         found = [
             *_of_request(self.forget, self.facts, tier),
             *_of_history(self.facts.model, self.change.model, tier),
         ]
         tier = _weakest(tier, *(to for _, to in found if to is not None))
-        return tier, tuple(text for text, _ in found)
+        fresh, behind = tier in FRESH, of_backbone(self.facts.model, tier)
+        tier = _weakest(tier, *(to for _, to in behind if to is not None))
+        return tier, fresh, tuple(text for text, _ in [*found, *behind])
 
-    def _named(self, tier: Tier) -> Model:
+    def _named(self, fresh: bool) -> Model:
         """The new model with its lineage; only a fresh one is free of what was trained on before."""
         before, made = self.facts.model, self.change.model
-        fresh = tier in FRESH
         kept = self.facts.data.ids[self.facts.keep]
         lineage = Lineage(
             origin=f"made by {self.method.name}",
@@ -147,10 +151,24 @@ def _of_history(before: Model, after: Model, tier: Tier) -> list[Weakness]:
     return found
 
 
+def of_backbone(model: Model, tier: Tier) -> list[Weakness]:
+    """What the fixed network before the trained one weakens; nothing where there is none."""
+    if model.preprocessing.backbone is None:
+        return []
+    key = "head rebuilt" if tier in FRESH else "backbone unknown"
+    return [(words.reservation(key), Tier.EMPIRICAL)]
+
+
+def tier_here(method: Method, model: Model) -> Tier:
+    """What a method's result may be called at best for a model."""
+    return _weakest(method.tier, *(to for _, to in of_backbone(model, method.tier) if to))
+
+
 def keeps_fitted_scaling(before: Model, after: Model) -> bool:
     """Whether preprocessing that was fitted to data is the same in both models."""
     return any(
         a.preprocessing.fitted
+        and a.preprocessing.columns == b.preprocessing.columns
         and np.array_equal(a.preprocessing.shift, b.preprocessing.shift)
         and np.array_equal(a.preprocessing.scale, b.preprocessing.scale)
         for a, b in zip(after.members, before.members, strict=False)
@@ -158,9 +176,13 @@ def keeps_fitted_scaling(before: Model, after: Model) -> bool:
 
 
 def weight_distance(before: Model, after: Model) -> float:
-    """‖θ_after - θ_before‖ / ‖θ_before‖ over all members; NaN where the shapes differ."""
+    """‖θ_after - θ_before‖ / ‖θ_before‖ over all members; NaN where shapes or input columns differ.
+
+    Weights of other categories or other words are no changed weights.
+    """
     old, new = _weights(before), _weights(after)
-    if [w.shape for w in old] != [w.shape for w in new]:
+    read = [[m.preprocessing.columns for m in model.members] for model in (before, after)]
+    if [w.shape for w in old] != [w.shape for w in new] or read[0] != read[1]:
         return float("nan")
     moved = sum(float(np.square(a - b).sum()) for a, b in zip(new, old, strict=True))
     size = sum(float(np.square(b).sum()) for b in old)

@@ -102,7 +102,7 @@ def training_price(
     """What training would cost; raises BadModel, BadParam for settings that do not fit the data."""
     chosen, rows = make(Recipe, recipe), data.rows("train")
     item = make(ARCHITECTURES[architecture], settings)
-    fitted = preprocessing.fit(data, rows[:TIMED])
+    fitted = preprocessing.fit(data, rows if data.kind == "text" else rows[:TIMED])
     shape = preprocessing.input_shape(fitted, data.shape)
     network = build(item.layers(shape, max(1, len(data.classes))))
     epochs = 1 if hasattr(item, "solve") else chosen.epochs

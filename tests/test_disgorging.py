@@ -17,9 +17,10 @@ from disgorge_core.errors import BadForgetSet, BadModel, BadParam, NotApplicable
 from disgorge_core.methods.contract import NEEDS, Context, facts_of
 from disgorge_core.registry import METHODS
 from disgorge_core.training import fit
-from disgorge_core.types import Change, Family, Member, Model, Recipe, Tier, Timing
+from disgorge_core.types import Change, Column, Family, Member, Model, Recipe, Tier, Timing
 from disgorge_core.words import RESERVATIONS
 from tests.methods.small import chosen, digits, first, plain
+from tests.training.small_texts import texts
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Pretend:
 
     name = "pretend"
     title = "Pretend"
-    family = Family.RETRAINING
+    family = Family.SELECTIVE_FORGETTING
     timing = Timing.REACTIVE
     tasks = ("classification",)
     order = 0
@@ -236,6 +237,17 @@ def test_records_in_other_splits_are_said():
     found = disgorge(plain(15), data, chosen(data, np.array([0, 310, 420])), "guard")
     assert any("validation" in note for note in found.notes)
     assert "1 of 300" in found.claim
+
+
+def test_distance_of_weights_for_other_words_is_not_a_number():
+    data = texts(60)
+    recipe = Recipe(epochs=1, batch=16)
+    a, b = (fit(data, "text_mean", recipe, settings={"width": 2}, exclude=e) for e in (None, None))
+    assert weight_distance(a, b) == 0 and keeps_fitted_scaling(a, b)
+    name, words = b.preprocessing.columns[0].name, b.preprocessing.columns[0].values
+    other = replace(b.preprocessing, columns=(Column(name, tuple(f"{w}s" for w in words)),))
+    b = replace(b, members=(Member(b.network, other),))
+    assert np.isnan(weight_distance(a, b)) and not keeps_fitted_scaling(a, b)
 
 
 def test_distance_of_other_shapes_is_not_a_number():

@@ -1,4 +1,4 @@
-"""Records as small pictures: PNG data addresses for tables and a grid of tiles for pages."""
+"""Records in small: pictures as PNG data addresses, texts as their first words, and a grid of tiles."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from PIL import Image
 from disgorge_core.types import Array, Dataset
 
 TABLE_LIMIT = 20_000  # pictures that a table may hold
+SNIPPET, LINE = 160, 70  # letters of a text that stand for it, on a tile and in a line
+WIDE = {"image": 24, "table": 150, "text": 188}  # pixels of a tile; for pictures beside their own
 
 
 def picture(record: Array) -> str:
@@ -38,19 +40,44 @@ def pictures(data: Dataset, rows: Array) -> Sequence[str]:
     return [picture(data.x[row]) for row in rows]
 
 
+def snippet(text: str, letters: int = SNIPPET) -> str:
+    """The first words of a text, in one line."""
+    line = " ".join(text[: 4 * letters].split())
+    if len(line) <= letters:
+        return line
+    return line[:letters].rpartition(" ")[0].rstrip(" ,;:") + " ..."
+
+
+def snippets(data: Dataset, rows: Array, letters: int = SNIPPET) -> list[str]:
+    """The first words of these rows' texts."""
+    return [snippet(str(text), letters) for text in data.x.iloc[rows, 0]]
+
+
 def label(data: Dataset, row: int) -> str:
     """The record's label in words."""
     return data.classes[int(data.y[row])] if data.classes else f"{data.y[row]:.4g}"
 
 
+def line(data: Dataset, row: int) -> str:
+    """A record in one line: id, label, and the first words of a text."""
+    words = f" · {snippet(str(data.x.iloc[row, 0]), LINE)}" if data.kind == "text" else ""
+    return f"{data.ids[row]} · {label(data, row)}{words}"
+
+
+@st.cache_resource(show_spinner=False, max_entries=6)
+def lines(digest: str, _data: Dataset, _rows: Array) -> Sequence[str]:
+    """A line for each of these rows, made once; `digest` stands for dataset and rows."""
+    return [line(_data, int(row)) for row in _rows]
+
+
 def tiles(
     data: Dataset, rows: Array, *, captions: Sequence[str] | None = None, size: int = 56
 ) -> None:
-    """A grid of pictures of equal size, or of short cards for tables; at most a few hundred rows."""
+    """A grid of pictures of equal size, or of short cards for others; at most a few hundred rows."""
     notes = captions if captions is not None else [label(data, row) for row in rows]
     images = data.kind == "image"
     bodies = [_img(data.x[row], size) for row in rows] if images else _cards(data, rows)
-    width = size + 24 if images else 150
+    width = WIDE[data.kind] + (size if images else 0)
     cells = [_tile(body, note, width) for body, note in zip(bodies, notes, strict=True)]
     st.html(f'<div class="dg-tiles">{"".join(cells)}</div>')
 
@@ -66,6 +93,8 @@ def _img(record: Array, size: int) -> str:
 
 
 def _cards(data: Dataset, rows: Array) -> list[str]:
+    if data.kind == "text":
+        return [f'<p class="dg-snippet">{html.escape(s)}</p>' for s in snippets(data, rows)]
     return [_card(data.take(np.array([row])).iloc[0].to_dict()) for row in rows]
 
 

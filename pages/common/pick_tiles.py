@@ -23,6 +23,7 @@ _mount = st.components.v2.component(
     css=(_ASSETS / "tiles.css").read_text("utf-8"),
 )
 FIRST_COLUMNS = 4  # of a table's row that stand on a tile
+USUAL, NARROW = 48, 132  # pixels: a picture on a tile that is not small; a small tile of a text
 
 
 def pick_tiles(
@@ -55,15 +56,21 @@ def pick_tiles(
         }
         for row, src, text in zip(rows, sources, lines, strict=True)
     ]
-    usual = size + 34 if data.kind == "image" else 150
     sent = {
         "size": size,
-        "wide": wide or usual,
+        "wide": wide or _usual(data, size),
         "tiles": tiles,
         "opens": opens,
         "mark": charts.colours().forget,
     }
     _mount(key=key, data=sent, on_pick_change=partial(_pass_on, key, on_pick))
+
+
+def _usual(data: Dataset, size: int) -> int:
+    """How wide a tile is, in pixels: small ones of texts stand in narrow columns."""
+    if data.kind == "image":
+        return size + 34
+    return NARROW if data.kind == "text" and size < USUAL else gallery.WIDE[data.kind]
 
 
 def _title(data: Dataset, row: int, text: Sequence[Line]) -> str:
@@ -72,7 +79,9 @@ def _title(data: Dataset, row: int, text: Sequence[Line]) -> str:
 
 
 def words_of(data: Dataset, row: int) -> str:
-    """The first values of a table's row."""
+    """The first values of a table's row, the first words of a text."""
+    if data.kind == "text":
+        return gallery.snippet(str(data.x.iloc[row, 0]))
     first = data.x.iloc[row].to_dict().items()
     return ", ".join(f"{name} {value}" for name, value in list(first)[:FIRST_COLUMNS])
 

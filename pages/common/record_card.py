@@ -13,6 +13,7 @@ from pages.common.predictions import Predictions, label_of
 
 MOST_ANSWERS = 3
 MOST_FACTS = 8
+FIRST_LETTERS, MOST_LETTERS = 320, 20_000  # of a text: at once, and behind a click
 
 
 def row_of(data: Dataset, record: str) -> int | None:
@@ -21,7 +22,7 @@ def row_of(data: Dataset, record: str) -> int | None:
 
 
 def describe(data: Dataset, row: int, *, size: int = 88) -> None:
-    """Picture, id and metadata; a table's row shows its columns."""
+    """Picture, id and metadata; a table's row shows its columns, a text its words."""
     facts = {"label": label_of(data, row), "split": SPLITS[data.split[row]]}
     facts |= _metadata(data, row)
     picture = (
@@ -36,6 +37,8 @@ def describe(data: Dataset, row: int, *, size: int = 88) -> None:
     st.html(f'<div class="dg-record">{picture}<dl class="dg-facts">{cells}</dl></div>')
     if data.kind == "table":
         _columns(data, row)
+    if data.kind == "text":
+        passage(str(data.x.iloc[row, 0]))
 
 
 def _metadata(data: Dataset, row: int) -> dict[str, object]:
@@ -43,6 +46,20 @@ def _metadata(data: Dataset, row: int) -> dict[str, object]:
     own = set() if data.kind == "image" else set(data.x.columns)
     values = data.meta.iloc[row].to_dict()
     return {name: v for name, v in values.items() if name not in hidden | own}
+
+
+def passage(text: str) -> None:
+    """A text: its first words, and all of it behind a click."""
+    first = gallery.snippet(text, FIRST_LETTERS)
+    words = html.escape(text[:MOST_LETTERS]).replace("\n", "<br>")
+    if len(first) >= len(text):
+        st.html(f'<p class="dg-passage">{words}</p>')
+        return
+    more = "" if len(text) <= MOST_LETTERS else f" ... ({len(text):,} letters in all)"
+    st.html(
+        f'<details class="dg-passage"><summary>{html.escape(first)} <em>read on</em></summary>'
+        f"<p>{words}{more}</p></details>"
+    )
 
 
 def _columns(data: Dataset, row: int) -> None:

@@ -14,11 +14,14 @@ from pages.common import gallery
 
 LAZY_ABOVE = 1_000  # rows; larger tables are fetched by the browser as it scrolls
 SELECT_LIMIT = 2_000  # rows of a table in which rows can be chosen
+TEXT, WORDS_WIDE = "first words", 340  # the column of a text's beginning, and its pixels
 
 
 def frame(data: Dataset, rows: Array, extra: pd.DataFrame | None = None) -> pd.DataFrame:
-    """One row a record: id, picture, `extra` columns, label, split, metadata, a table's columns."""
+    """One row a record: id, picture or first words, `extra` columns, label, split, metadata, columns."""
     parts = [pd.DataFrame({"id": data.ids[rows].astype(str)})]
+    if data.kind == "text":
+        parts.append(pd.DataFrame({TEXT: gallery.snippets(data, rows)}))
     if data.kind == "image" and len(rows) <= gallery.TABLE_LIMIT:
         parts.append(pd.DataFrame({"picture": gallery.pictures(data, rows)}))
     if extra is not None:
@@ -26,9 +29,10 @@ def frame(data: Dataset, rows: Array, extra: pd.DataFrame | None = None) -> pd.D
     labels = column_of(data, "label").values
     parts.append(pd.DataFrame({"label": labels.iloc[rows].to_numpy()}))
     parts.append(pd.DataFrame({"split": np.array(SPLITS, dtype=object)[data.split[rows]]}))
-    meta = data.meta.drop(columns=[data.roles.label, data.roles.id], errors="ignore")
-    parts.append(meta.iloc[rows].reset_index(drop=True))
-    if isinstance(data.x, pd.DataFrame):
+    roles = data.roles
+    hidden = [roles.label, roles.id, *([roles.text] if data.kind == "text" else [])]
+    parts.append(data.meta.drop(columns=hidden, errors="ignore").iloc[rows].reset_index(drop=True))
+    if data.kind == "table":
         own = data.take(rows).reset_index(drop=True)
         parts.append(own[[c for c in own if c not in data.meta.columns]])
     joined = pd.concat(parts, axis=1)
@@ -74,6 +78,7 @@ def columns_of(table: pd.DataFrame) -> dict[str, Any]:
     known = {
         "id": st.column_config.TextColumn("id", pinned=True, width="small"),
         "picture": st.column_config.ImageColumn("picture", width=72),
+        TEXT: st.column_config.TextColumn(TEXT, width=WORDS_WIDE),
     }
     return {name: column for name, column in known.items() if name in table.columns}
 

@@ -59,7 +59,7 @@ def _what(outcome: Mapping[str, Any]) -> str:
 
 
 def _moved(distance: float) -> str:
-    """How far the weights moved, as a share of their length; a number that is none: another shape."""
+    """How far the weights moved, as a share of their length; a number that is none: not to say."""
     if distance != distance:
-        return "another shape"
+        return "not comparable"
     return f"moved by {100 * distance:.2g} %" if distance else "unchanged"

@@ -7,7 +7,7 @@ import streamlit as st
 
 from disgorge_core.comparison import set_names
 from disgorge_core.jobs import TaskResult
-from pages.common import compared, messages
+from pages.common import compared, gallery, messages
 from pages.common.panels import PANELS, Need, View
 from pages.common.point_map import Categories, point_map
 from pages.common.services import lanes
@@ -55,7 +55,7 @@ def _show(found: compared.Compared, result: TaskResult, by: str) -> None:
         positions_after=result.arrays["positions_1"],
         colours=_colours(found, by, rows),
         forget=found.comparison.forget[rows],
-        labels=[str(name) for name in found.data.ids[rows]],
+        labels=gallery.lines(f"{found.run}-joint", found.data, rows),
         digest=f"{found.run}-joint",
         height=480,
         title="The records before and after",

@@ -7,7 +7,7 @@ import streamlit as st
 
 from disgorge_core import comparison, exports
 from disgorge_core.comparison import REMOVED, SETS, sets
-from pages.common import compared, gallery, messages, table_files
+from pages.common import compared, gallery, messages, table_files, tables
 from pages.common.panels import PANELS, Need, View
 
 SHOWN = 5_000  # rows of the table on screen; the download has all
@@ -69,6 +69,8 @@ def _table(found: compared.Compared, rows: object, table: pd.DataFrame) -> None:
         shown.insert(1, "changed", shown.pop("changed"))
     if found.data.kind == "image":
         shown.insert(1, "picture", gallery.pictures(found.data, rows[:SHOWN]))  # type: ignore[index]
+    if found.data.kind == "text":
+        shown.insert(2, tables.TEXT, gallery.snippets(found.data, rows[:SHOWN]))  # type: ignore[index]
     probabilities = [c for c in shown if c.startswith(("label ", "references "))]
     columns = {
         c: st.column_config.ProgressColumn(c, min_value=0.0, max_value=1.0, format="%.3f")
@@ -77,7 +79,7 @@ def _table(found: compared.Compared, rows: object, table: pd.DataFrame) -> None:
     st.dataframe(
         shown, key="before_after_records", hide_index=True, height=420, lazy=len(shown) > 1_000,
         row_height=44 if "picture" in shown else 34,
-        column_config={**columns, "picture": st.column_config.ImageColumn("picture", width="small")},
+        column_config={**columns, **tables.columns_of(shown)},
     )  # fmt: skip
     messages.reading(SENTENCE)
 

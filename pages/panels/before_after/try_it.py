@@ -1,7 +1,8 @@
-"""Your own input: draw or upload a picture, or edit a line, and ask both models."""
+"""Your own input: draw or upload a picture, edit a line or a text, and ask both models."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,16 +10,19 @@ import pandas as pd
 import streamlit as st
 from PIL import Image, UnidentifiedImageError
 
+from disgorge_core.data.words import LENGTH, words_of
 from disgorge_core.errors import BadData
 from disgorge_core.figures.answers import answers
+from disgorge_core.jobs.records import LONGEST
 from disgorge_core.models.prediction import softmax
 from disgorge_core.types import Dataset
-from pages.common import charts, compared, gallery
+from pages.common import charts, coloured_words, compared, gallery, messages
 from pages.common.draw_pad import draw_pad
 from pages.common.panels import PANELS, Need, View
 from pages.common.services import lanes
 
 LARGEST = 20_000_000  # pixels of an uploaded picture
+NAMED = 8  # unknown words that are named
 SENTENCE = "Each model's probability for each label; for a record that was never in the data, too."
 
 
@@ -40,10 +44,10 @@ class TryIt:
             return
         left, right = st.columns([2, 3], gap="large")
         with left:
-            record = _picture(found) if found.data.kind == "image" else _line(found)
+            record = INPUTS[found.data.kind](found)
         with right:
             if record is None:
-                st.info("Draw something, or choose where to start from.", icon=":material/draw:")
+                st.info(NOTHING[found.data.kind], icon=":material/draw:")
             else:
                 _answers(view, found, record)
 
@@ -65,7 +69,7 @@ def _start(found: compared.Compared) -> int:
     return int(
         st.selectbox(
             "Start from", rows, key="before_after_try_start",
-            format_func=lambda row: f"{found.data.ids[row]} · {gallery.label(found.data, row)}",
+            format_func=lambda row: gallery.line(found.data, row),
             help="A removed record, or one of the test records.",
         )
     )  # fmt: skip
@@ -122,3 +126,45 @@ def _typed(data: Dataset, name: Any, value: Any) -> Any:
         return float(value)
     except ValueError:
         raise BadData(f"{name} is {value!r}.", "Write a number.") from None
+
+
+def _text(found: compared.Compared) -> dict[str, str] | None:
+    row, name = _start(found), str(found.data.x.columns[0])
+    text = st.text_area(
+        "Your text", str(found.data.x.iloc[row, 0]), key=f"before_after_text_{row}", height=320,
+        max_chars=LONGEST, help="Change words, or write your own; the models answer when you leave it.",
+    )  # fmt: skip
+    words = words_of(text, LENGTH)
+    if not words:
+        return None
+    _unknown(found, words)
+    return {name: text}
+
+
+def _unknown(found: compared.Compared, words: list[str]) -> None:
+    """Which of the words the models do not know, in one line."""
+    before, after = (coloured_words.known_to(found.values[w]) for w in ("before", "after"))
+    said = {
+        "Unknown to both models": [w for w in words if w not in before and w not in after],
+        "Known before, unknown after": [w for w in words if w in before and w not in after],
+        "Unknown before, known after": [w for w in words if w not in before and w in after],
+    }
+    lines = [f"{what}: {_named(list(dict.fromkeys(some)))}." for what, some in said.items() if some]
+    messages.reading(f"{len(words):,} words are read. {messages.as_written(' '.join(lines))}")
+
+
+def _named(words: list[str]) -> str:
+    more = f" and {len(words) - NAMED} more" if len(words) > NAMED else ""
+    return f"{', '.join(words[:NAMED])}{more}"
+
+
+INPUTS: dict[str, Callable[[compared.Compared], Any]] = {
+    "image": _picture,
+    "table": _line,
+    "text": _text,
+}
+NOTHING = {
+    "image": "Draw something, or choose where to start from.",
+    "table": "Choose where to start from.",
+    "text": "Write at least one word.",
+}

@@ -9,11 +9,13 @@ from disgorge_core.comparison import REMOVED, sets
 from disgorge_core.figures.attribution import bars, heat
 from disgorge_core.jobs import TaskResult
 from disgorge_core.registry import VIEWS
-from pages.common import charts, compared, gallery, messages, state
+from disgorge_core.types import Array
+from pages.common import charts, coloured_words, compared, gallery, messages, state
 from pages.common.panels import PANELS, Need, View
 from pages.common.services import lanes
 
 OFFERED = 200  # records in the list
+WHEN = ("before", "after")
 
 
 @PANELS.register
@@ -60,7 +62,7 @@ def _choose(found: compared.Compared) -> int:
     return int(
         st.selectbox(
             "Record", rows or [0], key="before_after_record",
-            format_func=lambda row: f"{data.ids[row]} · {gallery.label(data, row)}",
+            format_func=lambda row: gallery.line(data, row),
             help="The removed records and those whose answer changed.",
         )
     )  # fmt: skip
@@ -68,6 +70,9 @@ def _choose(found: compared.Compared) -> int:
 
 def _show(found: compared.Compared, row: int, result: TaskResult) -> None:
     maps = [np.asarray(result.arrays[f"map_{k}"])[0] for k in range(2)]
+    if found.data.kind == "text":
+        _words(found, row, maps)
+        return
     if found.data.kind != "image":
         names = [str(name) for name in found.data.x.columns]
         figure = bars(names, maps, template=charts.template())
@@ -82,6 +87,17 @@ def _show(found: compared.Compared, row: int, result: TaskResult) -> None:
             st.markdown(f"**{when.capitalize()}**")
             figure = heat(values, limit, template=charts.template())
             charts.chart(figure, f"before_after_why_{when}", _answer(found, row, when))
+
+
+def _words(found: compared.Compared, row: int, maps: list[Array]) -> None:
+    text = str(found.data.x.iloc[row, 0])
+    limit = float(max(np.abs(m).max() for m in maps)) or 1.0
+    for place, when, values in zip(st.columns(2, gap="medium"), WHEN, maps, strict=True):
+        with place, st.container(border=True, key=f"why_words_{when}"):
+            st.markdown(f"**{when.capitalize()}** :gray[{_answer(found, row, when)}]")
+            known = coloured_words.known_to(found.values[when])
+            coloured_words.show(text, values, limit, known)
+    messages.reading(coloured_words.READING)
 
 
 def _answer(found: compared.Compared, row: int, when: str = "") -> str:

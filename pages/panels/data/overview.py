@@ -61,15 +61,18 @@ def _kind(data: Dataset) -> str:
     if data.kind == "image":
         height, width, channels = data.shape
         return f"pictures, {width} x {height}, {'grey' if channels == 1 else 'colour'}"
+    if data.kind == "text":
+        return "texts; the other columns are not read"
     return f"table, {data.shape[0]} columns"
 
 
 def _roles(data: Dataset) -> dict[str, str]:
-    found = {name: html.escape(getattr(data.roles, name)) for name in ROLES}
+    meanings = {**({"text": "what a model reads"} if data.kind == "text" else {}), **ROLES}
+    found = {name: html.escape(getattr(data.roles, name)) for name in meanings}
     found["id"] = found["id"] or f"<i>none</i>, {html.escape(str(data.ids[0]))} ..."
     return {
         name.capitalize(): f'{found[name] or "<i>none</i>"} <span class="dg-muted">{meaning}</span>'
-        for name, meaning in ROLES.items()
+        for name, meaning in meanings.items()
     }
 
 

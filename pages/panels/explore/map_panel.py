@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
 
-from disgorge_core.types import Array, Dataset
-from pages.common import hand, messages, state
+from disgorge_core.types import Array
+from pages.common import gallery, hand, messages, state
 from pages.common.panels import PANELS, Need, View
 from pages.common.point_map import Colours, Gesture, point_map
-from pages.common.predictions import label_of, predictions
+from pages.common.predictions import predictions
 from pages.common.questions import patient
 from pages.common.services import cases
 from pages.panels.explore import colours
@@ -116,7 +115,7 @@ def _map(view: View, places: Places, inks: Colours) -> None:
         "explore_points", positions=places.positions, colours=inks,
         selected=hand.now(view).mask[places.rows],
         forget=None if saved is None else saved[places.rows],
-        labels=_labels(places.digest, view.data, places.rows),
+        labels=gallery.lines(places.digest, view.data, places.rows),
         digest=places.digest, height=HEIGHT, title="Map of the records as the model sees them",
         on_select=chooser.select, on_pick=chooser.pick,
     )  # fmt: skip
@@ -125,11 +124,6 @@ def _map(view: View, places: Places, inks: Colours) -> None:
 def _of_rows(inks: Colours, rows: Array) -> dict[str, object]:
     own = "codes" if hasattr(inks, "codes") else "values"
     return {own: getattr(inks, own)[rows], "digest": f"{inks.digest}-{len(rows)}"}
-
-
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _labels(digest: str, _data: Dataset, _rows: Array) -> Sequence[str]:
-    return [f"{_data.ids[row]} · {label_of(_data, row)}" for row in _rows]
 
 
 def _sentence(view: View, places: Places) -> str:

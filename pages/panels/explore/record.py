@@ -85,5 +85,5 @@ def _alike(view: View, row: int) -> None:
     lines: list[list[Line]] = [[] for _ in rows]
     pick_tiles(
         "record_alike", view.data, rows, lines, lambda picked: open_card(view, picked),
-        chosen=hand.now(view).mask, size=34, wide=50,
+        chosen=hand.now(view).mask, size=34, wide=50 if view.data.kind == "image" else 0,
     )  # fmt: skip

@@ -60,12 +60,24 @@ def _facts(view: View, about: dict[str, Any]) -> dict[str, str]:
         "Trained on": "unknown"
         if seen is None
         else f"{len(seen):,} records ({html.escape(lineage['trained_on'])})",
-        "Preprocessing": "fitted to its training records"
-        if about["members"][0]["fitted"]
-        else "stated in advance",
+        "Preprocessing": _preprocessing(about["members"]),
         "Cost": f"{lineage['cost']:,.0f} record-passes" if lineage["cost"] else "not recorded",
         "Digest": f"<code>{view.model[:12]}</code>",
     }
+
+
+def _preprocessing(members: list[dict[str, Any]]) -> str:
+    first = members[0]
+    if not first["fitted"]:
+        return "stated in advance"
+    if first["kind"] != "text":
+        return "fitted to its training records"
+    counts = sorted(len(member["columns"][0][1] or ()) for member in members)
+    known = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
+    return (
+        f"knows {known} words, found in its training records; "
+        f"reads the first {first['length']:,} words of a text"
+    )
 
 
 def _settings(about: dict[str, Any]) -> str:

@@ -21,6 +21,10 @@ TABLES = {
     "standard": "Mean 0, deviation 1 of the training records",
     "raw": "Numbers as they are",
 }
+WORDS = (
+    "the model knows the words of the training records, by the rule of models that are trained here; one "
+    "that knows others has to come as a folder, which holds its words."
+)
 SEEN = {
     "train": "All training records",
     "column": "Those with some value in a column",
@@ -35,6 +39,9 @@ UNKNOWN = (
 
 def preprocessing(data: Dataset, key: str) -> Preprocessing:
     """How raw records become the network's input; raises BadModel for numbers that do not fit."""
+    if data.kind == "text":
+        st.caption(f"Preprocessing: {WORDS}")
+        return chosen_preprocessing(data, None)[0]
     options = PICTURES if data.kind == "image" else TABLES
     how = st.radio(
         "Preprocessing", list(options), format_func=options.__getitem__, key=f"{key}_prep",

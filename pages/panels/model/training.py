@@ -103,13 +103,8 @@ def _regime() -> dict[str, Any]:
 
 
 def _offer(view: View, request: dict[str, Any]) -> None:
-    price: Price = training_price(
-        view.data,
-        request["architecture"],
-        request["settings"],
-        request["recipe"],
-        request["regime"],
-    )
+    parts = {name: request[name] for name in ("architecture", "settings", "recipe", "regime")}
+    price = _price(view.data.digest, view.data, **parts)
     st.subheader("What it will cost", anchor=False)
     st.metric("Time, roughly", duration(price.seconds))
     st.caption(f"{price.passes:,.0f} record-passes, {price.parameters:,} parameters")
@@ -118,6 +113,11 @@ def _offer(view: View, request: dict[str, Any]) -> None:
     ):
         state.ui().draft[RUN] = lanes().submit(view.case.id, request)
         st.rerun()
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def _price(digest: str, _data: Dataset, **request: Any) -> Price:
+    return training_price(_data, **request)
 
 
 def _watch(view: View) -> None:

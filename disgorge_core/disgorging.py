@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from disgorge_core import words
-from disgorge_core.accounting import FRESH, Account
+from disgorge_core.accounting import FRESH, Account, tier_here
 from disgorge_core.curvature import fit_curvature
 from disgorge_core.data.forget_set import check
 from disgorge_core.errors import BadForgetSet, BadModel, NotApplicable
@@ -24,6 +24,7 @@ from disgorge_core.registry import METHODS
 from disgorge_core.types import (
     Array,
     Dataset,
+    Family,
     ForgetSet,
     Member,
     Model,
@@ -35,6 +36,10 @@ from disgorge_core.types import (
 )
 
 UNKNOWN_RECIPE = "The recipe is unknown: state the recipe on the Model page."
+UNKNOWN_RECORDS = (
+    "It is unknown which records the model was trained on: state them on the Model page."
+)
+TRAIN_AGAIN = (Family.RETRAINING, Family.COMPARTMENTALIZATION)
 TIMED = 256  # records of one timed forward pass
 SECONDS_A_STEP = 0.0005  # of the optimiser itself
 CHEAP = 30.0  # seconds of a full retrain that nobody minds
@@ -105,7 +110,10 @@ def why_not(method: Method, facts: Facts) -> str | None:
         return f"It works for {' and '.join(method.tasks)}, and this model does {facts.task}."
     if "recipe" in method.needs and facts.recipe is None:
         return UNKNOWN_RECIPE
-    return method.why_not(facts)
+    reason = method.why_not(facts)
+    if reason is None and facts.model.seen is None and method.family in TRAIN_AGAIN:
+        return UNKNOWN_RECORDS
+    return reason
 
 
 def _context(method: Method, facts: Facts, seed: int, report: Report) -> Context:
@@ -163,7 +171,8 @@ def applicable(
 def _offer(method: Method, facts: Facts) -> Offer:
     reason = why_not(method, facts)
     price = method.price(facts) if reason is None else float("nan")
-    return Offer(method.name, method.title, method.tier, method.promise, price, reason)
+    tier = tier_here(method, facts.model)
+    return Offer(method.name, method.title, tier, method.promise, price, reason)
 
 
 def recommended(fits: Sequence[str], facts: Facts, retrain: float | None = None) -> tuple[str, str]:

@@ -74,12 +74,15 @@ RESERVATIONS: dict[str, str] = {
     "shorter recipe": "It was trained by a shorter recipe than the original: {detail}.",
     "scale touched": "One number, the scale of its logits, was taken from models that saw the "
     "records; the weights before scaling were not.",
-    "preprocessing kept": "The scaling of the inputs was fitted with the removed records and is kept.",
+    "preprocessing kept": "How inputs are read (scaling, known words) was fitted with the removed records "
+    "and is kept.",
     "buffers kept": "The batch statistics inside the network were estimated with the removed records "
     "and are kept.",
     "history unknown": "Which records the original was trained on is unknown, and so is what its kept "
     "parts carry.",
     "backbone unknown": "The part of the network that was not trained here has an unknown history.",
+    "head rebuilt": "The head was trained again without the records; the backbone before it is kept, and its "
+    "history is unknown.",
     "by looking": "The records were chosen by looking at the model; the bound does not cover this.",
     "near": "{detail} kept records are near-duplicates of removed ones.",
     "not in training": "{detail} of the chosen records were not trained on; only the others can be "
@@ -91,6 +94,23 @@ RESERVATIONS: dict[str, str] = {
     "full retrain": "The short runs lost more than {detail} points of validation accuracy, so the "
     "model was trained by the full recipe.",
     "untested recipe": "The method was measured on plain SGD recipes without {detail}.",
+    "uploaded references": "{detail} of the references were uploaded; that they never saw the records "
+    "was stated, not seen here.",
+    "references left out": "{detail} uploaded references saw records of an earlier request and were left "
+    "out.",
+    "no recipe": "The recipe is unknown, so no reference models can be trained: state it on Model.",
+    "no records": "It is unknown which records the model was trained on, so no reference models can be "
+    "trained: state them on Model.",
+}
+
+# What is known of the recipe of the model that a claim starts from; the key says where it stands.
+RECIPES: dict[str, str] = {
+    "unknown": "The recipe of the original is unknown.",
+    "unchecked": "The recipe of the original was stated by its owner and not checked against twins.",
+    "confirmed": "The recipe of the original was stated by its owner, and the original looks like the "
+    "{detail} twins that were trained by it.",
+    "unconfirmed": "Recipe unconfirmed: the original does not look like the {detail} twins that were "
+    "trained by the stated recipe.",
 }
 
 NOT_AUDITED = "Not audited yet."
@@ -164,6 +184,11 @@ PAGES: dict[str, str] = {
 def reservation(key: str, detail: object = "") -> str:
     """The sentence of one reservation."""
     return RESERVATIONS[key].format(detail=detail)
+
+
+def about_recipe(standing: str, detail: object = "") -> str:
+    """What may be said of a model's recipe: "unknown", "unchecked", "confirmed" or "unconfirmed"."""
+    return RECIPES[standing].format(detail=detail)
 
 
 def claim(

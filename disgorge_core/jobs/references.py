@@ -1,8 +1,10 @@
-"""Reference models: trained without the removed records, by the model's own recipe and regime.
+"""Models trained again by a model's own recipe and regime with other seeds: references and twins.
 
-They are the expensive half of a comparison, so they are kept: `cache/<key>/<seed>/`, one folder each,
-where the key stands for case, dataset, kept records, blueprint, recipe and regime. Asking for more of
-them later trains only those that are missing.
+References never saw the removed records, twins saw all that the model saw. They are the expensive half
+of a comparison, so they are kept: `cache/<key>/<seed>/`, one folder each, where the key stands for case,
+dataset, kept records, blueprint, preprocessing, recipe and regime. Asking for more of them later trains
+only those that are missing; of two processes that train the same one, the later takes what the earlier
+has kept.
 """
 
 from __future__ import annotations
@@ -17,25 +19,35 @@ import numpy as np
 
 from disgorge_core import training
 from disgorge_core.cases import REQUEST
+from disgorge_core.errors import StoreError
 from disgorge_core.jobs.task import Desk
+from disgorge_core.methods.contract import Facts
 from disgorge_core.models.blueprint import plain_layers
 from disgorge_core.models.saved import load_model_folder, save_model
 from disgorge_core.store import write_json
-from disgorge_core.types import Array, Model, Report, digest_of
+from disgorge_core.types import Array, Model, Preprocessing, Report, digest_of
+from disgorge_core.words import reservation
 
 FIRST_SEED = 1000  # away from the small numbers that people choose for their own models
+
+
+def why_no_references(facts: Facts) -> str | None:
+    """Why none can be trained, in one sentence; None if they can."""
+    if facts.recipe is None:
+        return reservation("no recipe")
+    return reservation("no records") if facts.model.seen is None else None
 
 
 def references(
     desk: Desk, model: Model, keep: Array, number: int, taken: Collection[int], report: Report
 ) -> list[Model]:
-    """This many references for a kept mask (n,); none has a seed of `taken`, so none is a copy."""
+    """This many for a kept mask (n,); none has a seed of `taken`, so none is a copy."""
     about = _about(desk, model, keep)
     folder = desk.cases.workspace.root / "cache" / digest_of(about)
     seeds = list(islice((s for s in count(FIRST_SEED) if s not in taken), number))
     missing = [seed for seed in seeds if not (folder / str(seed)).exists()]
     if missing:
-        _say_whose(folder, about)
+        write_json(folder / REQUEST, about)  # a purge finds the cached models of a case by this
         _train(desk, model, keep, missing, folder, report)
     return [load_model_folder(folder / str(seed)) for seed in seeds]
 
@@ -50,6 +62,7 @@ def _about(desk: Desk, model: Model, keep: Array) -> dict[str, Any]:
     """Everything that the trainings depend on, their seeds apart, and the case that they belong to."""
     layers = None if model.layers is None else plain_layers(model.layers)
     recipe = asdict(replace(model.recipe, seed=0)) if model.recipe else None
+    head = model.recipe is not None and model.recipe.trainable == "head"
     return {
         "task": "references",
         "case": desk.case_id,
@@ -60,13 +73,20 @@ def _about(desk: Desk, model: Model, keep: Array) -> dict[str, Any]:
         "settings": dict(model.architecture_settings),
         "regime": model.regime,
         "regime_settings": dict(model.regime_settings),
+        "preprocessing": _preprocessing(model.preprocessing),
+        "given": model.digest if head or layers is None else "",
         "recipe": recipe,
     }
 
 
-def _say_whose(folder: Path, about: dict[str, Any]) -> None:
-    """A purge finds the cached models of a case by this."""
-    write_json(folder / REQUEST, about)
+def _preprocessing(p: Preprocessing) -> dict[str, Any]:
+    """What is read and how it is fitted again; numbers and categories only where they are stated."""
+    about: dict[str, Any] = {"kind": p.kind, "scaling": p.scaling, "length": p.length}
+    about["columns"] = [[c.name, c.values is None] for c in p.columns]
+    if not p.fitted:
+        values = [None if c.values is None else list(c.values) for c in p.columns]
+        about["stated"] = [p.shift.tolist(), p.scale.tolist(), values]
+    return about
 
 
 def _train(
@@ -75,4 +95,13 @@ def _train(
     masks = np.repeat(keep[None], len(seeds), axis=0)
     stack = training.refit_many(model, desk.data, masks, seeds, report=report)
     for seed, reference in zip(seeds, stack.models, strict=True):
-        save_model(reference, folder / str(seed))
+        _keep(reference, folder / str(seed))
+
+
+def _keep(reference: Model, place: Path) -> None:
+    """Save it, unless another process has saved its equal meanwhile."""
+    try:
+        save_model(reference, place)
+    except StoreError:
+        if not place.is_dir():
+            raise

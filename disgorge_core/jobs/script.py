@@ -121,8 +121,9 @@ def _references(r: _Run, seeds: list[int], earlier: bool) -> list[str]:
 
 def _seeds(r: _Run) -> list[int]:
     """Seeds of the references, as `jobs.references` chooses them; none where no recipe is known."""
-    recipe = r.cases.model_card(r.request["model"])["recipe"]
-    if recipe is None:
+    card = r.cases.model_card(r.request["model"])
+    recipe = card["recipe"]
+    if recipe is None or card["seen"] is None:
         return []
     taken = {r.request["seed"], recipe["seed"]}
     return list(islice((s for s in count(FIRST_SEED) if s not in taken), r.request["references"]))

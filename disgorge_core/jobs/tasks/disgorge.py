@@ -11,24 +11,26 @@ import numpy as np
 from disgorge_core import disgorging
 from disgorge_core.comparison import compare
 from disgorge_core.jobs.parts import part
-from disgorge_core.jobs.references import missing_references, references
+from disgorge_core.jobs.references import missing_references, references, why_no_references
 from disgorge_core.jobs.task import QUEUE, Desk
+from disgorge_core.jobs.uploaded import uploaded_references, usable
 from disgorge_core.methods.contract import Facts
 from disgorge_core.params import make
 from disgorge_core.registry import METHODS, TASKS
 from disgorge_core.runs import TaskResult
 from disgorge_core.types import ForgetSet, Model, Outcome, Progress
+from disgorge_core.words import reservation
 
 LEAST = 0.02  # of a full training: what loading, comparing and storing cost at least
-NO_REFERENCES = "The recipe is unknown, so no reference models can be trained: state it on Model."
 
 
 @TASKS.register
 @dataclass(frozen=True)
 class Disgorge:
-    """Adds the new model to the case; values: "outcome", "before", "after", "references", "forget".
+    """Adds the new model to the case; values: "outcome", "before", "after", "forget", "references".
 
-    Arrays: those of `Comparison.arrays()`.
+    "uploaded" counts those references that the user brought for the forget set; they come last. Arrays:
+    those of `Comparison.arrays()`.
     """
 
     model: str
@@ -52,24 +54,34 @@ class Disgorge:
             before, desk.data, forget, self.method, seed=self.seed, settings=self.settings,
             excluded=earlier, report=part(desk.report, 0.0, share),
         )  # fmt: skip
-        beside = self._references(desk, facts, share)
+        trained = self._references(desk, facts, share)
+        brought = uploaded_references(desk.cases, desk.case_id, self.forget)
+        uploaded = usable(brought, earlier)
+        beside = [*trained, *uploaded]
         desk.report(Progress(0.97, "Comparing and storing"))
         masks = [one.mask(desk.data) for one in earlier]
         gone = np.logical_or.reduce(masks) if masks else None
         comparison = compare(before, outcome.model, desk.data, forget.mask(desk.data), beside, gone)
         after = desk.cases.add_model(desk.case_id, outcome.model)
-        notes = [NO_REFERENCES] if self._wanted(facts) < self.references else []
         values = {
-            "outcome": plain_outcome(outcome, notes),
+            "outcome": plain_outcome(outcome, self._notes(facts, len(uploaded), len(brought))),
             "before": self.model,
             "after": after,
             "references": len(beside),
+            "uploaded": len(uploaded),
             "forget": self.forget,
         }
         return TaskResult(values, comparison.arrays())
 
+    def _notes(self, facts: Facts, uploaded: int, brought: int) -> list[str]:
+        reason = why_no_references(facts) if self.references else None
+        said = [reason] if reason else []
+        said += [reservation("uploaded references", uploaded)] if uploaded else []
+        left = brought - uploaded
+        return said + ([reservation("references left out", left)] if left else [])
+
     def _wanted(self, facts: Facts) -> int:
-        return self.references if facts.recipe else 0
+        return 0 if why_no_references(facts) else self.references
 
     def _share_of_method(self, desk: Desk, facts: Facts) -> float:
         """How much of the bar the method gets: its price against that of the missing references."""

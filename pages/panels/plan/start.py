@@ -8,13 +8,14 @@ import streamlit as st
 
 from disgorge_core.disgorging import Offer
 from disgorge_core.errors import DisgorgeError
-from disgorge_core.jobs.tasks.disgorge import NO_REFERENCES
+from disgorge_core.jobs.references import why_no_references
+from disgorge_core.jobs.uploaded import count_uploaded
 from disgorge_core.registry import METHODS
 from disgorge_core.types import Tier
 from disgorge_core.words import TIERS
 from pages.common import forms, messages, state
 from pages.common.panels import PANELS, View
-from pages.common.services import lanes
+from pages.common.services import cases, lanes
 from pages.panels.guide.paper import paper
 from pages.panels.plan.forecast import (
     MOST_REFERENCES,
@@ -81,8 +82,9 @@ def _seed_and_references(view: View, found: Forecast) -> tuple[int, int]:
     seed = left.number_input(
         "Seed", min_value=0, max_value=2**31, value=0, step=1, key="plan_seed", help=SEED
     )
-    if found.facts.recipe is None:
-        right.caption(NO_REFERENCES)
+    reason = why_no_references(found.facts)
+    if reason:
+        right.caption(f"{reason} {_brought(view)}")
         return int(seed), 0
     references = right.number_input(
         "References", min_value=0, max_value=MOST_REFERENCES, value=REFERENCES, step=1,
@@ -102,12 +104,14 @@ def _price(
     kept = min(references, kept_references(view, found)) if references else 0
     missing = references - kept
     own, beside = found.seconds(share), missing * found.retrain
+    brought = _brought(view)
     lines = {
         "Method": (share_in_words(share), time_in_words(own)),
         _references(references, kept): (
             f"up to {missing} retrain{'s' if missing > 1 else ''}" if missing else "",
             time_in_words(beside) if missing else "free",
         ),
+        **({brought: ("", "free")} if brought else {}),
         "Together": ("", time_in_words(own + beside)),
     }
     rows = "".join(
@@ -115,6 +119,12 @@ def _price(
         for name, (what, time) in lines.items()
     )
     st.html(f'<table class="dg-price">{rows}</table>')
+
+
+def _brought(view: View) -> str:
+    """The references that the user brought for these records, in words; empty for none."""
+    count = count_uploaded(cases(), view.case.id, view.forget)
+    return f"{count} reference{'s' if count > 1 else ''} of your own" if count else ""
 
 
 def _references(wanted: int, kept: int) -> str:

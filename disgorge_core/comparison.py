@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from disgorge_core import metrics
+from disgorge_core.data.columns import grouped
 from disgorge_core.models.prediction import logits, softmax, withheld
 from disgorge_core.types import SPLITS, Array, Dataset, Estimate, Model
 
@@ -89,12 +90,12 @@ def by_class(c: Comparison, data: Dataset, name: str = TEST) -> pd.DataFrame:
 
 
 def by_group(c: Comparison, data: Dataset, column: str, name: str = KEPT) -> pd.DataFrame:
-    """One row for each value of a metadata column (the largest first), as in `overview`."""
-    inside = sets(c, data)[name]
-    values = data.meta[column].astype("string").fillna("(missing)").to_numpy(dtype=object)
-    order = pd.Series(values[inside]).value_counts().index
+    """One row for each value of a column (the largest first) or range of its numbers, as in `overview`."""
+    inside, values = sets(c, data)[name], grouped(data, column)
+    counts = values[inside].value_counts(sort=not values.cat.ordered)
+    order = [str(value) for value in counts.index[counts > 0]]
     return pd.DataFrame(
-        [_row(c, data, inside & (values == value), {"group": value}) for value in order]
+        [_row(c, data, inside & (values == value).to_numpy(), {"group": value}) for value in order]
     )
 
 

@@ -11,6 +11,9 @@ import pandas as pd
 from disgorge_core.types import SPLITS, Array, Dataset
 
 VIRTUAL = ("id", "split", "label")
+MANY = 12  # a number of more values is grouped in ranges
+SHARES = (0.2, 0.4, 0.6, 0.8)  # of the records that lie below the ends of the ranges
+MISSING = "(missing)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,40 @@ def column_of(data: Dataset, name: str) -> Column:
         return _kinded(name, data.meta[name])
     virtual = {"id": _ids, "split": _splits, "label": _labels}
     return _kinded(name, virtual[name](data))
+
+
+def grouped(data: Dataset, name: str) -> pd.Series:
+    """The group (n,) of each record by a column: its value, for numbers of many values a range of them.
+
+    Ranges hold about as many records each and are categories in order; raises KeyError as `column_of`.
+    """
+    column = column_of(data, name)
+    values = column.values.reset_index(drop=True)
+    if column.kind != "number" or values.nunique() <= MANY:
+        texts = values.astype("string").fillna(MISSING).astype(object)
+        return texts.astype("category").cat.as_unordered()
+    number = _range_of(values)
+    order = [_span(values[number == code]) for code in range(int(number.max()) + 1)]
+    order += [MISSING] * bool((number < 0).any())
+    kind = pd.CategoricalDtype(pd.Index(order, dtype="str"), ordered=True)
+    return pd.Series(pd.Categorical.from_codes(number % len(order), dtype=kind))
+
+
+def _span(values: pd.Series) -> str:
+    ends = [f"{v:,.0f}" if abs(v) >= 1e4 else f"{v:.4g}" for v in (values.min(), values.max())]
+    return " to ".join(dict.fromkeys(ends))
+
+
+def _range_of(values: pd.Series) -> Array:
+    """Number (n,) of each value's range, -1 for a missing one."""
+    known = values.dropna()
+    edges = np.unique(np.quantile(known, SHARES, method="lower"))
+    if len(edges) < len(SHARES) - 1:  # one value is that common: share out the distinct ones
+        edges = np.unique(np.quantile(known.unique(), SHARES, method="lower"))
+    number = np.searchsorted(edges, values.to_numpy(dtype=np.float64), side="left")
+    number[values.isna()] = -1
+    found, codes = np.unique(number, return_inverse=True)
+    return codes - int(found[0] < 0)
 
 
 def _ids(data: Dataset) -> pd.Series:

@@ -35,5 +35,5 @@ def predicted_change(table: pd.DataFrame, *, template: str, unit: str) -> go.Fig
         tickvals=rows, ticktext=labels, range=[-0.6, len(rows) - 0.4], showgrid=False
     )
     figure.update_xaxes(title=unit, zeroline=False)
-    figure = dressed(figure, template, height=ROW * len(rows) + FOOT)
+    figure = dressed(figure, template, height=ROW * max(2, len(rows)) + FOOT)
     return figure.update_layout(showlegend=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from pandas.api.types import is_numeric_dtype as is_number
 
 from disgorge_core import comparison
 from disgorge_core.comparison import KEPT, SETS, TEST, sets
@@ -12,6 +13,7 @@ from pages.common.panels import PANELS, Need, View
 from pages.panels.before_after.scores import numbers
 
 MOST = 15  # groups in one chart
+MOST_VALUES = 200  # of a column that groups records
 SENTENCE = (
     "One line a group, with the number of its records beside the name. A group whose score after lies "
     "outside its band has changed by more than leaving the records out explains."
@@ -92,6 +94,12 @@ def columns(view: View) -> list[str]:
     few = [
         str(name)
         for name in view.data.meta.columns
-        if name not in (*first, roles.label, roles.near) and view.data.meta[name].nunique() <= 200
+        if name not in (*first, roles.label, roles.id, roles.near, roles.text)
+        and _groups(view, name)
     ]
-    return [*first, *few]
+    return [*first, *sorted(few, key=lambda name: is_number(view.data.meta[name]))]
+
+
+def _groups(view: View, name: str) -> bool:
+    values = view.data.meta[name]
+    return bool(is_number(values) or values.nunique() <= MOST_VALUES)

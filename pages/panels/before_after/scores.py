@@ -11,11 +11,14 @@ from pages.common import charts, compared
 from pages.common.panels import PANELS, Need, View
 
 SENTENCE = (
-    "Share of right answers with 95 % intervals. The band is where the references lie: models trained "
-    "without the removed records. Removed records should score like the band; everything else should "
-    "stay where it was."
+    "{score} with 95 % intervals. The band is where the references lie: models trained without the removed "
+    "records. Removed records should score like the band; everything else should stay where it was."
 )
-ALONE = "Share of right answers with 95 % intervals, before and after. No references were trained."
+ALONE = "{score} with 95 % intervals, before and after. No references were trained."
+SCORES = {
+    "classification": "Share of right answers",
+    "regression": "Root mean squared error, in units of the label (lower is better),",
+}
 
 
 @PANELS.register
@@ -23,7 +26,7 @@ class Scores:
     """Right answers on removed, kept, validation and test records."""
 
     name, page, tab, order = "before_after_scores", "before_after", "Overview", 20
-    title = "How often it is right"
+    title = "How good it is"
 
     def needs(self, view: View) -> Need | None:
         """A finished run."""
@@ -38,7 +41,8 @@ class Scores:
         percent = found.data.task != "regression"
         figure = spread(table, "set", template=charts.template(), percent=percent)
         sentence = SENTENCE if len(found.comparison.references) else ALONE
-        charts.chart(figure, "before_after_scores", sentence)
+        said = sentence.format(score=SCORES[found.data.task])
+        charts.chart(figure, "before_after_scores", said)
         numbers(table, "before_after_scores_table", percent)
 
 

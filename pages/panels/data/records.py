@@ -46,8 +46,9 @@ def filtered(data: Dataset, asked: str) -> Array:
 
 
 def _example(data: Dataset) -> str:
-    value = data.classes[0] if data.classes else "0"
-    return f"label == '{value}' and split == 'train'"
+    if not data.classes:
+        return f"label > {np.median(data.y):.4g} and split == 'train'"
+    return f"label == {data.classes[0]!r} and split == 'train'"
 
 
 def _help(data: Dataset) -> str:

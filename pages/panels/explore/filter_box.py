@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from disgorge_core.data import query
@@ -71,11 +72,13 @@ def _use(example: str) -> None:
 
 def examples_for(data: Dataset) -> list[str]:
     """Three filters that match something in this dataset."""
-    role = data.roles.owner or data.roles.source or data.roles.label
-    first = values_of(data, role)[0]
-    own = f"{named(role)} == {str(first)!r}"
+    role = data.roles.owner or data.roles.source
     if data.task == "regression":
-        return [own, f"{own} and split == 'train'", "split == 'test'"]
+        high = f"{named(data.roles.label)} > {np.quantile(data.y, 0.9):.4g}"
+        own = f"{named(role)} == {str(values_of(data, role)[0])!r}" if role else high
+        return [own, f"{high} and split == 'train'", "split == 'test'"]
+    role = role or data.roles.label
+    own = f"{named(role)} == {str(values_of(data, role)[0])!r}"
     label = f"{named(data.roles.label)} == {data.classes[0]!r}"
     return [own, f"{label} and split == 'train'", f"{own} or {label}"]
 

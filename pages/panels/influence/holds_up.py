@@ -83,7 +83,8 @@ def _leaning(view: View, found: Predicted) -> None:
     rows = found.outside[np.argsort(least, kind="stable")][:MOST]
     lines = [_lines(found, int(row)) for row in rows]
     pick_tiles("holds_tiles", view.data, rows, lines, _why)
-    red = "; red where the prediction would change" if found.believable else ""
+    flips = found.believable and view.data.task == "classification"
+    red = "; red where the prediction would change" if flips else ""
     messages.reading(
         f"Label, then the estimated change of its {what} in {unit}{red}. "
         "Click one to see which records made it."

@@ -18,6 +18,7 @@ MOST, TOP = 14, 50
 KINDS = ("Wrong", "Unsure", "Chosen records")
 OF_NUMBERS = ("Far off", "Close", "Chosen records")  # the same places in a regression
 CHOICE = 16
+NARROW = 132  # pixels of a tile of words, two side by side
 
 
 @PANELS.register
@@ -70,7 +71,10 @@ def _choose(view: View, found: Predictions, row: int) -> None:
         messages.reading("There are none of this kind.")
         return
     lines = [[_answer(found, int(r))] for r in rows]
-    pick_tiles("query_tiles", view.data, rows, lines, lambda r: _ask(view, r), pressed=row, size=36)
+    pick_tiles(
+        "query_tiles", view.data, rows, lines, lambda r: _ask(view, r), pressed=row, size=36,
+        wide=NARROW if view.data.kind == "table" else 0,
+    )  # fmt: skip
     messages.reading("Test records with the model's prediction. Click one.")
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from disgorge_core import metrics
 from disgorge_core.calibration import calibration, expected_error
-from disgorge_core.data.columns import column_names, column_of
+from disgorge_core.data.columns import column_names, column_of, grouped
 from disgorge_core.figures.calibration import calibration_curve
 from disgorge_core.figures.intervals import intervals
 from disgorge_core.types import SPLITS, Array, Dataset
@@ -81,18 +81,23 @@ class Groups:
             column = st.selectbox("Group by", _groupings(data), key="model_group")
         with right:
             split, rows = split_choice(data, "model_group_split")
-        values = column_of(data, column).values.iloc[rows].astype("string").fillna("(missing)")
+        values = grouped(data, column).iloc[rows]
         table = metrics.by_group(logits[rows], data.y[rows], values.to_numpy(object), data.task)
         table = table.sort_values("n", ascending=False, kind="stable")
-        _chart(table.head(MOST).sort_values(table.columns[2], kind="stable"), data, split)
+        order = (
+            (lambda names: names.map(values.cat.categories.get_loc)) if values.cat.ordered else None
+        )
+        by = "group" if order else table.columns[2]
+        _chart(table.head(MOST).sort_values(by, kind="stable", key=order), data, split)
         if len(table) > MOST:
             st.caption(f"The {MOST} largest of {len(table)} groups.")
 
 
 def _groupings(data: Dataset) -> list[str]:
     names = [n for n in column_names(data) if n not in ("id", "split", data.roles.id)]
-    few = [n for n in names if column_of(data, n).values.nunique() <= 200]
-    return sorted(few, key=lambda name: name != "label")
+    columns = {name: column_of(data, name) for name in names if name != data.roles.text}
+    few = [n for n, c in columns.items() if c.kind == "number" or c.values.nunique() <= 200]
+    return sorted(few, key=lambda name: (name != "label", columns[name].kind == "number"))
 
 
 def _chart(table: pd.DataFrame, data: Dataset, split: str) -> None:

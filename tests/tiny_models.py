@@ -41,12 +41,13 @@ def bert(
     network = library.BertForSequenceClassification(
         library.BertConfig(
             vocab_size=len(cut), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-            intermediate_size=64, max_position_embeddings=64, num_labels=len(labels),
+            intermediate_size=64, max_position_embeddings=64, initializer_range=0.1,
+            num_labels=len(labels),
             id2label=dict(enumerate(labels)), label2id={n: i for i, n in enumerate(labels)},
         )
     )  # fmt: skip
     given = cut(list(texts), truncation=True, max_length=64, padding=True, return_tensors="pt")
-    _learn(network, dict(given), torch.tensor(y), steps)
+    _learn(network, dict(given), torch.tensor(y), steps, 1e-3)
     network.save_pretrained(folder)
     return folder
 
@@ -66,7 +67,11 @@ def vit(folder: Path, data: Dataset, labels: Sequence[str], steps: int = 80) -> 
     x, y = data.arrays("train")
     scaled = (np.asarray(x).transpose(0, 3, 1, 2) / 255 - 0.5) / 0.5
     _learn(
-        network, {"pixel_values": torch.tensor(scaled, dtype=torch.float32)}, torch.tensor(y), steps
+        network,
+        {"pixel_values": torch.tensor(scaled, dtype=torch.float32)},
+        torch.tensor(y),
+        steps,
+        3e-3,
     )
     network.save_pretrained(folder)
     write_pictures(folder, (height, width), channels)
@@ -83,9 +88,11 @@ def write_pictures(folder: Path, size: tuple[int, int], channels: int, **more: A
     (folder / "preprocessor_config.json").write_text(json.dumps({**said, **more}), encoding="utf-8")
 
 
-def _learn(network: nn.Module, given: dict[str, torch.Tensor], y: torch.Tensor, steps: int) -> None:
+def _learn(
+    network: nn.Module, given: dict[str, torch.Tensor], y: torch.Tensor, steps: int, rate: float
+) -> None:
     network.train()
-    optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=rate)
     for step in range(steps):
         rows = torch.arange(len(y)).roll(-step * 32)[:32]
         optimiser.zero_grad()

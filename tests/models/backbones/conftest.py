@@ -31,7 +31,7 @@ def bert_folder(tmp_path_factory: pytest.TempPathFactory, stories: Dataset) -> P
     """Its labels are the dataset's classes, in another order and another case."""
     told = list(stories.x["story"])
     folder = tmp_path_factory.mktemp("bert") / "model"
-    return tiny_models.bert(folder, told, 1 - stories.y, ["Farm", "SEA"], steps=30)
+    return tiny_models.bert(folder, told, 1 - stories.y, ["Farm", "SEA"])
 
 
 @pytest.fixture(scope="session")

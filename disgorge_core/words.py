@@ -83,8 +83,6 @@ RESERVATIONS: dict[str, str] = {
     "backbone unknown": "The part of the network that was not trained here has an unknown history.",
     "head rebuilt": "The head was trained again without the records; the backbone before it is kept, and its "
     "history is unknown.",
-    "head rebuilt": "The head was trained again without the records; the backbone before it is kept, and its "
-    "history is unknown.",
     "by looking": "The records were chosen by looking at the model; the bound does not cover this.",
     "near": "{detail} kept records are near-duplicates of removed ones.",
     "not in training": "{detail} of the chosen records were not trained on; only the others can be "

@@ -113,6 +113,19 @@ RECIPES: dict[str, str] = {
     "trained by the stated recipe.",
 }
 
+# What a model card says is not known; the key says why the sentence stands there.
+NOT_KNOWN: dict[str, str] = {
+    "history": "Which records it was trained on is not known.",
+    "stated": "Which records it was trained on was stated by its owner, not seen here.",
+    "preprocessing": "Its preprocessing was fitted to records; they are those named above as far as that is "
+    "known.",
+    "elsewhere": "What was removed before it came here, if anything, is not recorded.",
+    "attacks": "No attack was run on it: membership inference, extraction and relearning were not tested.",
+    "copies": "Copies of the data, and of earlier models, in other places were not looked for.",
+    "use": "How well it does on data from elsewhere was not measured.",
+}
+NO_REMOVAL = "No removal is recorded for this model."
+
 NOT_AUDITED = "Not audited yet."
 NO_EFFECT = "The method ran and changed neither a weight nor an answer."
 NO_EFFECT_CLAIM = "No claim can be made: the model is the same as before."

@@ -82,6 +82,7 @@ def _about(desk: Desk, model: Model, keep: Array) -> dict[str, Any]:
 def _preprocessing(p: Preprocessing) -> dict[str, Any]:
     """What is read and how it is fitted again; numbers and categories only where they are stated."""
     about: dict[str, Any] = {"kind": p.kind, "scaling": p.scaling, "length": p.length}
+    about["backbone"] = p.backbone.digest if p.backbone else ""
     about["columns"] = [[c.name, c.values is None] for c in p.columns]
     if not p.fitted:
         values = [None if c.values is None else list(c.values) for c in p.columns]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from disgorge_core.errors import DisgorgeError
 
 DAMAGE = (
     OSError, ValueError, KeyError, IndexError, EOFError, NotImplementedError, RecursionError,
-    OverflowError, struct.error, zlib.error, zipfile.BadZipFile,
+    OverflowError, SyntaxError, SystemError, tokenize.TokenError, struct.error, zlib.error,
+    zipfile.BadZipFile,
 )  # fmt: skip
 TOO_MUCH = ("The file needs more memory than a reader may use.", "Open a part of it.")
 DAMAGED = ("The file is damaged or cut short.", "Write or upload it again.")

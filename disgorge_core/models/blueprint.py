@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,7 +62,7 @@ def _list(value: Any, where: str, depth: int) -> tuple[Layer, ...]:
 
 
 def _layer(where: str, item: Any, depth: int) -> Layer:
-    if not isinstance(item, dict) or item.get("kind") not in KINDS:
+    if not isinstance(item, dict) or str(item.get("kind")) not in KINDS:
         raise BadModel(f"{_said(where)} has no known kind.", f"Known are: {', '.join(KINDS)}.")
     name, options = item.get("name") or "", item.get("options") or {}
     if not isinstance(name, str) or not isinstance(options, dict):
@@ -69,7 +70,14 @@ def _layer(where: str, item: Any, depth: int) -> Layer:
     if item["kind"] == "residual":
         return Layer("residual", name, _branches(where, options, depth))
     for option, value in options.items():
-        _check_option(where, option, value)
+        _check_option(where, option[:40], value)
+    known = inspect.signature(KINDS[item["kind"]]).parameters
+    unknown = [option for option in options if option not in known]
+    if unknown:
+        raise BadModel(
+            f"{_said(where)} cannot be built: {item['kind']} has no option {unknown[0][:40]!r}.",
+            f"It knows {', '.join(known) or 'none'}.",
+        )
     return Layer(item["kind"], name, options)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -109,10 +110,12 @@ def _module(layer: Layer) -> nn.Module:
         )
     try:
         return KINDS[layer.kind](**layer.options)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, ArithmeticError):
+        known = ", ".join(inspect.signature(KINDS[layer.kind]).parameters) or "no options"
         raise BadModel(
-            f"The layer {layer.name or layer.kind!r} cannot be built: {error}.",
-            "Correct its options in the layer list.",
+            f"The layer {(layer.name or layer.kind)[:40]!r} cannot be built with"
+            f" {str(dict(layer.options))[:80]!r}.",
+            f"Correct its options in the layer list; {layer.kind} knows {known}.",
         ) from None
 
 

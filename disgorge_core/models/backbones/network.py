@@ -7,6 +7,7 @@ against the weights; only then is memory taken, and no more than a bound.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import resource
 import sys
@@ -27,6 +28,7 @@ SPARE = 2**22  # numbers that a network may have beyond those of its weights
 ROOM = (
     3 * 2**30
 )  # bytes of address space that building and a first pass may take besides the weights
+LOG = logging.getLogger(__name__)
 FAILURES = (
     ValueError, TypeError, KeyError, AttributeError, IndexError, ImportError, RuntimeError,
     AssertionError, ArithmeticError, OSError, MemoryError, SafetensorError,
@@ -77,9 +79,10 @@ def in_words(what: str) -> Iterator[None]:
     except (*FAILURES, StrictDataclassError) as error:
         if isinstance(error, BadModel):
             raise
-        words = " ".join(str(error).split())[:160] or type(error).__name__
+        LOG.info("transformers: %s", str(error)[:2000])
         raise BadModel(
-            f"The network cannot {what}: {words}.", "Check the folder with transformers itself."
+            f"The network cannot {what} from these files.",
+            "Check the folder with transformers itself.",
         ) from None
 
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from disgorge_core.errors import BadModel
-from disgorge_core.models.weights import LARGEST, MOST_TENSORS, Weights, check_size
+from disgorge_core.models.reading.tensors import header_of
+from disgorge_core.models.weights import LARGEST, Weights, check_size
 from disgorge_core.types import Dataset
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -84,8 +83,9 @@ def read_folder(folder: Path, limit: int = LARGEST) -> Pretrained:
     _check_sizes(config, shapes)
     _check_reader(folder, kind)
     kept = {k: v for k, v in config.items() if k not in IGNORED and not k.startswith("_")}
+    labels = _labels(config)
     outputs = len(config.get("id2label") or "01")  # transformers leaves out its own two
-    return Pretrained(folder, kind, kept, _labels(config), outputs, shapes, _notes(folder))
+    return Pretrained(folder, kind, kept, labels, outputs, shapes, _notes(folder))
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -176,22 +176,14 @@ def _weights_file(folder: Path) -> Path:
 
 
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Shapes by name from the header, which the library has compared with the file's length."""
-    try:
-        with safe_open(path, "pt") as file:
-            names = list(file.keys())
-            if not 0 < len(names) <= MOST_TENSORS:
-                raise BadModel(f"The weights are {len(names):,} tensors.", AS_SAFETENSORS)
-            slices = {name: file.get_slice(name) for name in names}
-            kinds = {str(part.get_dtype()) for part in slices.values()}
-            shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
-    except (SafetensorError, OSError, ValueError, OverflowError) as error:
-        words = " ".join(str(error).split())[:80]
-        raise BadModel(f"{WEIGHTS} is damaged or cut short: {words}.", AS_SAFETENSORS) from None
-    odd = sorted(kinds - {"F32", "F64", "F16", "BF16", "I64"})
+    """Shapes by name from the header, once it has been compared with the file byte for byte."""
+    tensors = header_of(path).tensors
+    if not tensors:
+        raise BadModel("The weights are 0 tensors.", AS_SAFETENSORS)
+    odd = sorted({t.kind for t in tensors} - {"F32", "F64", "F16", "BF16", "I64"})
     if odd:
         raise BadModel(f"The weights are {', '.join(odd)}.", "Save the model in float32.")
-    return shapes
+    return {t.name: t.shape for t in tensors}
 
 
 def _check_sizes(config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -230,8 +222,10 @@ def _check_reader(folder: Path, kind: str) -> None:
 def _labels(config: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the outputs in their order; none where they are transformers' own LABEL_0, LABEL_1."""
     named = config.get("id2label")
-    if not isinstance(named, dict) or not named:
+    if not named:
         return ()
+    if not isinstance(named, dict):
+        raise BadModel("The list of labels (id2label) is none.", "Name each output.")
     count = len(named)
     names = [named.get(str(number)) for number in range(min(count, MOST_LABELS))]
     if count > MOST_LABELS or not all(isinstance(n, str) and n.isprintable() for n in names):

@@ -69,9 +69,8 @@ def _parsed(content: bytes) -> Any:
 
     try:
         return Tokenizer.from_str(content.decode("utf-8"))
-    except Exception as error:  # the library raises nothing narrower
-        words = " ".join(str(error).split())[:80]
-        raise BadModel(f"{TOKENIZER} is damaged: {words}.", REMEDY) from None
+    except Exception:  # the library raises nothing narrower
+        raise BadModel(f"{TOKENIZER} is damaged.", REMEDY) from None
 
 
 def _word_pieces(folder: Path) -> Any:

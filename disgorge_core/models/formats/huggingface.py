@@ -12,6 +12,7 @@ from disgorge_core.data.reading import archive
 from disgorge_core.data.reading.limits import Limits
 from disgorge_core.errors import BadData, BadModel
 from disgorge_core.models.backbones.pretrained import CONFIG, KEPT, WEIGHTS, Pretrained, read_folder
+from disgorge_core.models.reading.names import names_of
 from disgorge_core.models.weights import LARGEST
 from disgorge_core.registry import MODEL_FORMATS
 
@@ -32,11 +33,7 @@ class HuggingFace:
         """Is there a config.json?"""
         if path.is_dir():
             return (path / CONFIG).is_file()
-        try:
-            with zipfile.ZipFile(path) as found:
-                return _top(found.namelist()) is not None
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-            return False
+        return _top(list(names_of(path))) is not None
 
     def read(self, path: Path) -> Pretrained:
         """What the folder says of itself; raises BadModel."""
@@ -71,8 +68,7 @@ def _unpacked(path: Path, place: Path) -> Path:
     except (BadData, zipfile.BadZipFile, OSError, ValueError, RuntimeError, EOFError) as error:
         if isinstance(error, BadData):
             raise BadModel(error.problem, error.remedy) from None
-        words = " ".join(str(error).split())[:80]
-        raise BadModel(f"The zip is damaged: {words}.", AGAIN) from None
+        raise BadModel("The zip is damaged or cut short.", AGAIN) from None
     return place
 
 

@@ -1,0 +1,45 @@
+"""What a reader must never do: start a program, open a connection, unpickle, write outside its folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from disgorge_core.limited.child import NEVER
+
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+PLACES = {"os.mkdir": 0, "os.rename": 1, "os.symlink": 1, "os.link": 1, "os.truncate": 0}
+
+
+class Watch:
+    """An audit hook, which stays for good, and what it has seen while it was open."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.seen, self.awake = str(folder.resolve()), list[str](), False
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, said: tuple[Any, ...]) -> None:
+        if not self.awake:
+            return
+        if event in NEVER:
+            self.seen.append(event)
+        writes = event == "open" and isinstance(said[2], int) and said[2] & WRITING
+        place = said[0] if writes else said[PLACES[event]] if event in PLACES else None
+        if isinstance(place, str | bytes | os.PathLike) and not self._inside(os.fsdecode(place)):
+            self.seen.append(f"{event} {os.fsdecode(place)}")
+
+    def _inside(self, place: str) -> bool:
+        return place == os.devnull or str(Path(place).resolve()).startswith(self.folder)
+
+    @contextmanager
+    def open(self) -> Iterator[list[str]]:
+        """Look and listen; what is seen is put into the list."""
+        self.seen, self.awake = [], True
+        try:
+            yield self.seen
+        finally:
+            self.awake = False

@@ -102,7 +102,7 @@ def _train(
 def _keep(reference: Model, place: Path) -> None:
     """Save it, unless another process has saved its equal meanwhile."""
     try:
-        save_model(reference, place)
+        save_model(reference, place, linked=True)
     except StoreError:
         if not place.is_dir():
             raise

@@ -24,7 +24,9 @@ from typing import Any
 from disgorge_core.cases import Cases, Recent
 from disgorge_core.errors import Cancelled, DisgorgeError
 from disgorge_core.jobs.failure import CANNOT_WRITE, LOG, told
+from disgorge_core.jobs.features import CaseFeatures
 from disgorge_core.jobs.task import INTERACTIVE, Desk, task_of
+from disgorge_core.models.backbones.kept import kept_in
 from disgorge_core.registry import TASKS
 from disgorge_core.runs import Run, events, result
 from disgorge_core.runs.run import RESULT, SCRATCH, WORKER
@@ -81,7 +83,8 @@ def work(cases: Cases, run: Run) -> None:
     """Do one run, whatever comes of it; raises OSError only where nothing can be written."""
     events.append(run.folder, "started")
     report = Reporter(run.folder)
-    with _beating(run.folder / WORKER), _scratch(run.folder / SCRATCH):
+    features = kept_in(CaseFeatures(cases, run.case_id))
+    with _beating(run.folder / WORKER), _scratch(run.folder / SCRATCH), features:
         try:
             report(Progress(0.0, "Opening the case"))
             recent = Recent(KEPT, cases.workspace.model)
@@ -143,7 +146,8 @@ def serve_questions(cases: Cases, say: Callable[[dict[str, Any]], None]) -> None
 def _answer(cases: Cases, recent: Recent, question: dict[str, Any]) -> None:
     request = dict(question["request"])
     folder, case_id = Path(question["folder"]), request.pop("case")
-    found = task_of(request).run(Desk(cases, case_id, folder, silent, recent))
+    with kept_in(CaseFeatures(cases, case_id)):
+        found = task_of(request).run(Desk(cases, case_id, folder, silent, recent))
     with cases.locked(), building(folder) as draft:
         cases.get(case_id)  # a case that was purged meanwhile gets no new copy
         write_json(draft / "request.json", question["request"])

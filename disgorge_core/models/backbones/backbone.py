@@ -139,12 +139,14 @@ class Backbone:
 
     def _place(self) -> kept.Kept:
         """Where features are remembered that are asked for here; what was purged is forgotten."""
-        root = kept.FOLDER.get()
-        folder = root / self.digest[:32] if root else None
+        place = kept.PLACE.get()
+        path = place.path if place else None
         with self._lock:
-            for known in [f for f, place in self._kept.items() if place.gone]:
-                del self._kept[known]
-            return self._kept.setdefault(folder, kept.Kept(self.width, folder))
+            for gone in [known for known, found in self._kept.items() if found.gone]:
+                del self._kept[gone]
+            if path not in self._kept:
+                self._kept[path] = kept.Kept(self.width, place, self.digest[:32])
+            return self._kept[path]
 
     def save(self, folder: Path, linked: bool = False) -> None:
         """Write it into a new folder; `linked` shares the files where it lies on the same disk."""

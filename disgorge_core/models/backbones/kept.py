@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,23 +23,38 @@ from disgorge_core.store import TEMPORARY, plain_errors
 from disgorge_core.types import Array
 
 KEY = 16  # bytes
-WORTH = 8  # records from which on a stretch is written: a few are computed as fast as they are read
-FOLDER: ContextVar[Path | None] = ContextVar("features", default=None)
+WORTH = 8  # records that are written together: fewer wait for others
 
 
-def keep_in(folder: Path | None) -> None:
-    """Keep features in this folder, from here on in this thread; only while the folder is there."""
-    FOLDER.set(folder)
+class Place(Protocol):
+    """A folder for features that may not be there yet, or not any more."""
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        ...
+
+    def make(self) -> bool:
+        """Make it; False where nothing may be kept in it any more."""
+        ...
+
+
+PLACE: ContextVar[Place | None] = ContextVar("features", default=None)
+
+
+def keep_in(place: Place | None) -> None:
+    """Keep features there, from here on in this thread."""
+    PLACE.set(place)
 
 
 @contextmanager
-def kept_in(folder: Path | None) -> Iterator[None]:
-    """Keep features in this folder for a stretch."""
-    before = FOLDER.set(folder)
+def kept_in(place: Place | None) -> Iterator[None]:
+    """Keep features there for a stretch."""
+    before = PLACE.set(place)
     try:
         yield
     finally:
-        FOLDER.reset(before)
+        PLACE.reset(before)
 
 
 def key_of(content: bytes) -> bytes:
@@ -48,19 +63,24 @@ def key_of(content: bytes) -> bytes:
 
 
 class Kept:
-    """Features (width,) of records by their keys; `folder` None keeps them in memory alone."""
+    """Features (width,) of records by their keys, of the backbone `name`; no place: in memory alone."""
 
-    def __init__(self, width: int, folder: Path | None) -> None:
-        self._width, self._folder = width, folder
+    def __init__(self, width: int, place: Place | None, name: str) -> None:
+        self._width, self._root = width, place
+        self._folder = place.path / name if place else None
+        self._was_there = False
         self._place: dict[bytes, tuple[int, int]] = {}  # block and row
         self._blocks: list[Array] = []
+        self._waiting: list[tuple[bytes, int, int]] = []  # not written yet
         self._read: set[str] = set()
         self._lock = threading.RLock()
 
     @property
     def gone(self) -> bool:
         """Whether its folder was purged."""
-        return self._folder is not None and not self._folder.parent.is_dir()
+        there = self._root is not None and self._root.path.is_dir()
+        self._was_there |= there
+        return self._was_there and not there
 
     def missing(self, keys: Sequence[bytes]) -> list[int]:
         """Positions of the records that are not known, each content once."""
@@ -74,8 +94,13 @@ class Kept:
         """Features (m, width) of these records."""
         with self._lock:
             self._take(keys, values)
-            if self._folder is not None and len(keys) >= WORTH:
-                self._write(self._folder, keys, values)
+            if self._root is None or self._folder is None:
+                return
+            self._waiting += [(key, *self._place[key]) for key in keys]
+            if len(self._waiting) >= WORTH and (self._root.path.is_dir() or self._root.make()):
+                waiting, self._waiting = self._waiting, []
+                rows = np.stack([self._blocks[block][row] for _, block, row in waiting])
+                self._write(self._folder, [key for key, *_ in waiting], rows)
 
     def of(self, keys: Sequence[bytes]) -> Array:
         """Features (m, width) float32 of records that are all known."""
@@ -119,8 +144,7 @@ class Kept:
         arrays: dict[str, Any] = {"keys": np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY)}
         try:
             with plain_errors(), suppress(FileNotFoundError):
-                if folder.parent.is_dir():
-                    folder.mkdir(exist_ok=True)
+                folder.mkdir(exist_ok=True)
                 with draft.open("xb") as file:
                     np.savez(file, **arrays, values=np.asarray(values, np.float32))
                     file.flush()

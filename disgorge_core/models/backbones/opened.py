@@ -61,7 +61,9 @@ def matched(found: Pretrained, data: Dataset) -> Weights:
     )  # fmt: skip
 
 
-HISTORY = "Only the head is trained here. What the backbone before it was trained on is unknown and stays in it."
+HISTORY = (
+    "Only the head is trained here. What the backbone was trained on is unknown and stays in it."
+)
 
 
 def in_words_of(data: Dataset, labels: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -78,7 +78,7 @@ def _figures(data: Dataset, found: NearDuplicates) -> None:
     figures = {
         "Have a near-duplicate": (found.together.sum(), "Records with at least one look-alike."),
         "Clusters": ((sizes > 1).sum(), "Records joined by look-alikes are one cluster."),
-        "In the largest": (sizes.max(), "Records of the largest cluster."),
+        "In the largest": (sizes.max() * (sizes.max() > 1), "Records of the largest cluster."),
         "Torn by the split": (apart.sum(), "Records with a look-alike in another split."),
     }
     for place, (name, (count, meaning)) in zip(st.columns(4), figures.items(), strict=True):

@@ -111,7 +111,7 @@ def _chart(table: pd.DataFrame, data: Dataset, split: str) -> None:
     charts.chart(
         figure,
         "model_groups_chart",
-        sentence + "brackets), from the lowest; the line is its 95 % interval.",
+        sentence + "brackets); the line is its 95 % interval.",
     )
 
 

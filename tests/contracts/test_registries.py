@@ -25,6 +25,12 @@ PRODUCT = (
 )
 
 
+# for each kind of record: the shape that layers are asked for, and two records
+INPUTS = {
+    "image": ((3, 16, 16), torch.zeros(2, 3, 16, 16)),
+    "table": ((7,), torch.zeros(2, 7)),
+    "text": ((9, 12), torch.tensor([[2, 11, 1] + [0] * 6, [0] * 9])),
+}
 ALL: dict[str, Registry] = {name: getattr(registry, name) for name in PRODUCT}
 
 
@@ -76,12 +82,12 @@ def test_registered_things_are_frozen(items):
 
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
-@pytest.mark.parametrize("kind", ["image", "table"])
+@pytest.mark.parametrize("kind", INPUTS)
 def test_architectures_answer_with_one_number_a_class(name, kind):
     architecture = ARCHITECTURES[name]
-    assert architecture.kinds and set(architecture.kinds) <= {"image", "table"}
+    assert architecture.kinds and set(architecture.kinds) <= set(INPUTS)
     assert set(architecture.tasks) <= {"classification", "regression"}
     if kind in architecture.kinds:
-        shape = (3, 16, 16) if kind == "image" else (7,)
+        shape, records = INPUTS[kind]
         network = build(architecture().layers(shape, 4)).eval()
-        assert network(torch.zeros(2, *shape)).shape == (2, 4)
+        assert network(records).shape == (2, 4)

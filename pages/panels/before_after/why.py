@@ -101,11 +101,15 @@ def _words(found: compared.Compared, row: int, maps: list[Array]) -> None:
 
 
 def _answer(found: compared.Compared, row: int, when: str = "") -> str:
-    names = found.data.classes
-    answers = {
-        "before": names[int(found.comparison.before[row].argmax())],
-        "after": names[int(found.comparison.after[row].argmax())],
-    }
+    logits = {"before": found.comparison.before[row], "after": found.comparison.after[row]}
+    answers = {name: _said(found, values) for name, values in logits.items()}
     if when:
         return f"Answer {when}: {answers[when]}."
     return f"Answer before: {answers['before']}; after: {answers['after']}."
+
+
+def _said(found: compared.Compared, logits: Array) -> str:
+    """An answer in words: a class, or the number."""
+    if found.data.task == "regression":
+        return f"{float(logits[0]):.4g}"
+    return found.data.classes[int(logits.argmax())]

@@ -13,6 +13,7 @@ from disgorge_core.errors import BadData
 MOST_VALUES = 1000  # distinct texts of a category
 FEW_VALUES = 50  # so few distinct texts are a category in any table
 MOST_COLUMNS = 5000
+PROSE = 3  # words of a value, on average
 DATE = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?"
 
 
@@ -114,8 +115,17 @@ def features(frame: pd.DataFrame, taken: Collection[str], dates: Collection[str]
 def _usable(values: pd.Series) -> bool:
     if isinstance(values.dtype, pd.CategoricalDtype):
         distinct = len(values.cat.categories)
-        return 0 < distinct <= max(FEW_VALUES, len(values) // 2)
+        few = distinct <= FEW_VALUES and words_in(values.cat.categories.to_series()) < PROSE
+        return distinct > 0 and (few or distinct <= len(values) // 2)
     return pd.api.types.is_numeric_dtype(values) and not bool(values.isna().all())
+
+
+def words_in(values: pd.Series) -> float:
+    """How many words a value has on average, by the first thousand; 0 for what is not text."""
+    known = values.dropna().iloc[:1000]
+    if not len(known) or pd.api.types.infer_dtype(known) not in ("string", "categorical"):
+        return 0.0
+    return float(known.astype("str").str.count(r"\S+").mean())
 
 
 def date_columns(frame: pd.DataFrame) -> list[str]:

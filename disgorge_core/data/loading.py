@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from disgorge_core.data.labels import targets
 from disgorge_core.data.near.content import equal_content
 from disgorge_core.data.reading.found import Found
 from disgorge_core.data.reading.process import read_apart
-from disgorge_core.data.roles import Guess, choose, split_like
+from disgorge_core.data.roles import Guess, check_there, choose, split_like
 from disgorge_core.data.splits import (
     alone_where_missing,
     given,
@@ -46,6 +47,7 @@ def load_dataset(
     task: str | None = None,
     seed: int = 0,
     group: str = "",
+    ignore: Sequence[str] = (),
     size: int = 0,
     limit: int = LARGEST,
 ) -> Dataset:
@@ -53,7 +55,8 @@ def load_dataset(
 
     A part that is None is guessed, and "" means that there is none; the guesses stand in `notes`.
     Without a split column 70/10/20 % are drawn by `seed`; `group` "owner" or "source" keeps all records
-    of one together. `size`: longer side of pictures; `limit`: the largest file, in bytes.
+    of one together. `ignore`: columns that no model shall see. `size`: longer side of pictures; `limit`:
+    the largest file, in bytes.
     """
     path = Path(path)
     parts = {
@@ -63,7 +66,7 @@ def load_dataset(
     found = read_file(path, limit, size=size)
     return dataset_of(
         found.frame, name or path.stem, parts, task, seed,
-        group=group, pictures=found.pictures, notes=found.notes,
+        group=group, ignore=ignore, pictures=found.pictures, notes=found.notes,
     )  # fmt: skip
 
 
@@ -75,14 +78,27 @@ def read_file(
     It is read by a process of its own with bounded memory and time, which writes below `scratch`.
     """
     path = Path(path)
-    if not path.is_dir():
-        _check_file(path, limit)
+    try:
+        if not path.is_dir():
+            _check_file(path, limit)
+        readable = os.access(path, os.R_OK)
+    except (
+        OSError,
+        ValueError,
+    ):  # a name too long, a NUL character, a folder that may not be entered
+        raise _no_file() from None
+    if not readable:
+        raise BadData("The file may not be read.", "Check its permissions.")
     return read_apart(path, size=size, scratch=scratch)
+
+
+def _no_file() -> BadData:
+    return BadData("There is no such file.", "Choose a file that exists.")
 
 
 def _check_file(path: Path, limit: int) -> None:
     if not path.is_file():
-        raise BadData("There is no such file.", "Choose a file that exists.")
+        raise _no_file()
     size = path.stat().st_size
     if not size:
         raise BadData("The file is empty.", "Choose a file with a table.")
@@ -101,6 +117,7 @@ def dataset_of(
     seed: int = 0,
     *,
     group: str = "",
+    ignore: Sequence[str] = (),
     pictures: Any = None,
     notes: Sequence[str] = (),
 ) -> Dataset:
@@ -115,7 +132,8 @@ def dataset_of(
     chosen = choose(frame, parts or {}, pictures is not None)
     target = targets(frame[chosen.roles.label], task)
     ids = ids_of(frame, chosen.roles.id)
-    kind, x, about_x = _records(frame, chosen, dates, pictures)
+    check_there(frame, ignore)
+    kind, x, about_x = _records(frame, chosen, [*dates, *ignore], pictures)
     data = Dataset(
         name=name, kind=kind, task=target.task, ids=ids, x=x, y=target.y, classes=target.classes,
         split=np.zeros(len(ids), np.int8), meta=frame, roles=chosen.roles, digest="",
@@ -138,12 +156,12 @@ def _check_size(frame: pd.DataFrame, pictures: bool) -> None:
 
 
 def _records(
-    frame: pd.DataFrame, chosen: Guess, dates: list[str], pictures: Any
+    frame: pd.DataFrame, chosen: Guess, unread: list[str], pictures: Any
 ) -> tuple[str, Any, list[str]]:
     """Kind, raw records, and notes on what is not read of them."""
     if pictures is not None:
         return "image", pictures, []
-    names = _feature_names(frame, chosen, dates)
+    names = _feature_names(frame, chosen, unread)
     if chosen.roles.text:
         x, notes = _texts(frame, chosen.roles.text)
         return "text", x, notes + (_not_read(names) if names else [])
@@ -154,13 +172,13 @@ def _records(
         )
     taken = {*_taken(chosen), *names, split_like(frame)}
     left = [name for name in frame.columns if name not in taken]
-    note = f"Not used as features (dates, free text, or nothing in them): {_few(left)}."
+    note = f"Not used as features (dates, free text, left out, or nothing in them): {_few(left)}."
     return "table", frame[names], [note] if left else []
 
 
-def _feature_names(frame: pd.DataFrame, chosen: Guess, dates: list[str]) -> list[str]:
+def _feature_names(frame: pd.DataFrame, chosen: Guess, unread: list[str]) -> list[str]:
     """What a table model would learn from; a column of splits never is."""
-    return features(frame, {*_taken(chosen), split_like(frame)}, dates)
+    return features(frame, {*_taken(chosen), split_like(frame)}, unread)
 
 
 def _taken(chosen: Guess) -> set[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
-from disgorge_core.data.kinds import FEW_VALUES, MOST_VALUES, date_columns
+from disgorge_core.data.kinds import FEW_VALUES, MOST_VALUES, PROSE, date_columns, words_in
 from disgorge_core.data.split_words import WORDS
 from disgorge_core.errors import BadData
 from disgorge_core.types import Roles
@@ -30,8 +30,7 @@ TEXTS = (
     "document", "comment", "tweet", "utterance", "post",
 )  # fmt: skip
 PARTS = ("label", "id", "owner", "source", "split", "text", "near")
-SAMPLE = 1000  # rows that tell whether a column is prose
-WORDS_OF_PROSE = 3  # on average
+SAMPLE = 1000  # rows that tell how long the texts of a column are
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,7 @@ def guess_roles(frame: pd.DataFrame, pictures: bool = False) -> Guess:
 def choose(frame: pd.DataFrame, parts: Mapping[str, str | None], pictures: bool) -> Guess:
     """The stated parts ("" for none), and guesses for the others that do not clash; raises BadData."""
     stated = {part: column for part, column in parts.items() if column is not None}
-    for column in filter(None, stated.values()):
-        _check_there(frame, column)
+    check_there(frame, filter(None, stated.values()))
     if stated.get("label") == "":
         raise BadData("A dataset needs a label.", "Name the column that a model shall learn.")
     free = frame.drop(columns=[column for column in stated.values() if column])
@@ -91,11 +89,13 @@ def _reason(part: str, name: str) -> str:
     return f"The column {name!r} was taken as the {part}, by its name and values."
 
 
-def _check_there(frame: pd.DataFrame, column: str) -> None:
-    if column not in frame.columns:
-        names = list(map(str, frame.columns))
-        close = difflib.get_close_matches(column[:200], names, n=3, cutoff=0.4) or names[:8]
-        raise BadData(f"There is no column {column[:60]!r}.", f"There is: {', '.join(close)}.")
+def check_there(frame: pd.DataFrame, columns: Iterable[str]) -> None:
+    """Raise BadData for the first that is no column, with those that it may have meant."""
+    for column in columns:
+        if column not in frame.columns:
+            names = list(map(str, frame.columns))
+            close = difflib.get_close_matches(column[:200], names, n=3, cutoff=0.4) or names[:8]
+            raise BadData(f"There is no column {column[:60]!r}.", f"There is: {', '.join(close)}.")
 
 
 def _named(frame: pd.DataFrame, names: tuple[str, ...]) -> str:
@@ -142,21 +142,13 @@ def _text(frame: pd.DataFrame, taken: Collection[str]) -> str:
     """Prose of a usual name; else the longest prose, where nothing else could be learnt from."""
     free = [str(name) for name in frame.columns if str(name) not in taken]
     named = _named(frame[free], TEXTS)
-    if named and _words(frame[named]) >= WORDS_OF_PROSE:
+    if named and words_in(frame[named]) >= PROSE:
         return named
-    prose = [name for name in free if _words(frame[name]) >= WORDS_OF_PROSE]
+    prose = [name for name in free if words_in(frame[name]) >= PROSE]
     other = [name for name in free if name not in prose and not date_columns(frame[[name]])]
     if not prose or any(_could_be_feature(frame[name]) for name in other):
         return ""
     return max(prose, key=lambda name: frame[name].iloc[:SAMPLE].astype("str").str.len().median())
-
-
-def _words(values: pd.Series) -> float:
-    """How many words a value has on average; 0 for what is not text."""
-    known = values.dropna().iloc[:SAMPLE]
-    if not len(known) or pd.api.types.infer_dtype(known) not in ("string", "categorical"):
-        return 0.0
-    return float(known.astype("str").str.count(r"\S+").mean())
 
 
 def _could_be_feature(values: pd.Series) -> bool:

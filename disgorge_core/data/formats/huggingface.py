@@ -33,6 +33,7 @@ class HuggingFace:
     name = "huggingface"
     title = "Hugging Face dataset"
     suffixes = (".zip", ".parquet")
+    resizes = True  # its pictures may come in any size
     order = 5  # a Parquet file with their features is theirs
 
     def sniff(self, path: Path) -> bool:

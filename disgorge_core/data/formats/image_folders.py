@@ -25,6 +25,7 @@ class ImageFolders:
     name = "image-folders"
     title = "Zip of picture folders"
     suffixes = (".zip",)
+    resizes = True  # its pictures may come in any size
     order = 60  # asked after the other kinds of zip
 
     def sniff(self, path: Path) -> bool:

@@ -26,15 +26,19 @@ def asked_for(asked: dict[str, Any]) -> dict[str, Any]:
 
 def answer(path: Path, room: Room) -> dict[str, Any]:
     """Read a file into the room's folder, or say in one sentence why not."""
-    return answered(lambda: _kept(read(path, room), room), (pa.ArrowException, *DAMAGE))
+    return answered(lambda: _read(path, room), (pa.ArrowException, *DAMAGE))
 
 
-def read(path: Path, room: Room) -> Reading:
-    """What the file holds, by the first format that knows it; raises BadData."""
+def _read(path: Path, room: Room) -> dict[str, Any]:
+    kind = format_of(path)
+    return {"format": kind.name, **_kept(kind().read(path, room), room)}
+
+
+def format_of(path: Path) -> Any:
+    """The first format that knows the file; raises BadData where none does."""
     for kind in DATA_FORMATS.values():
         if kind().sniff(path):
-            found: Reading = kind().read(path, room)
-            return found
+            return kind
     known = ", ".join(kind.title for kind in DATA_FORMATS.values())
     raise BadData("The file is of no known kind.", f"Known are: {known}.")
 

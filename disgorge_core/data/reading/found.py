@@ -27,11 +27,15 @@ class Reading:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """The table of a file, and its pictures, uint8 (n, height, width, channels); both memory-mapped."""
+    """The table of a file, and its pictures, uint8 (n, height, width, channels); both memory-mapped.
+
+    `format`: name of the dataset format that the file is in.
+    """
 
     table: pa.Table
     pictures: Any = None
     notes: tuple[str, ...] = ()
+    format: str = ""
 
     @cached_property
     def frame(self) -> pd.DataFrame:

@@ -44,4 +44,4 @@ def _found(room: Room, said: Mapping[str, Any]) -> Found:
     pictures = None
     if said["pictures"]:
         pictures = np.load(room.pictures, mmap_mode="r", allow_pickle=False)
-    return Found(table, pictures, tuple(said["notes"]))
+    return Found(table, pictures, tuple(said["notes"]), said["format"])

@@ -1,122 +1,107 @@
-"""A new case from the user's own file: read, check, correct the guessed roles, create."""
+"""A new case from the user's own file or folder: uploaded, or named by its path on this computer."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from disgorge_core.data.loading import dataset_of, read_file
-from disgorge_core.data.roles import Guess, guess_roles
+from disgorge_core.data.loading import read_file
+from disgorge_core.data.reading.found import Found
+from disgorge_core.data.roles import guess_roles
+from disgorge_core.errors import BadData
 from disgorge_core.registry import DATA_FORMATS
-from disgorge_core.types import SPLITS, Dataset
+from disgorge_core.store import TEMPORARY
+from disgorge_core.types import digest_of
 from pages.common import messages, state
+from pages.common.local import on_this_computer
 from pages.common.services import cases
+from pages.panels.data import parts
 
-NONE = "(none)"
-PREVIEW = 100  # rows
-PARTS = {
-    "label": "What a model shall predict",
-    "id": "Names a record for good; without it the row number does",
-    "owner": "Whose record it is: an artist, a patient, a customer",
-    "source": "Where it came from",
-    "split": "Says train, validation or test; without it 70/10/20 % are drawn",
-}
-TASKS = {"": "Guess", "classification": "Classes", "regression": "Numbers"}
+SIDES = (0, 28, 32, 64, 96, 128, 224)  # longer side of pictures, in pixels
 
 
 def draw() -> None:
     """The uploader, and for a file that can be read its roles, preview and the button."""
     st.subheader("New case from a file", anchor=False)
-    limit = int(st.get_option("server.maxUploadSize"))
-    suffixes = [suffix for kind in DATA_FORMATS.values() for suffix in kind.suffixes]
-    titles = ", ".join(kind.title for kind in DATA_FORMATS.values())
-    file = st.file_uploader(
-        f"A table with one row a record: {titles}, up to {limit} MB",
-        type=suffixes,
-        key="upload_data",
-    )
-    if file is not None:
-        with messages.problems_in_words():
-            _checked(file)
+    file = st.file_uploader(_label(), type=_suffixes(), key="upload_data")
+    path = "" if file is not None or not on_this_computer() else _path()
+    with messages.problems_in_words():
+        if file is not None:
+            _checked(file.file_id, Path(file.name), file)
+        elif path:
+            found = _absolute(path)
+            _checked(_key(found), found, None)
     if state.ui().case and st.button("Back to the open case", key="upload_back"):
         state.put(new="")
         st.rerun()
 
 
-def _checked(file: UploadedFile) -> None:
-    frame = _table(file.file_id, Path(file.name).suffix.lower(), file)
-    guess = guess_roles(frame)
-    left, right = st.columns([2, 3], gap="large")
-    with left:
-        name = st.text_input(
-            "Name of the case", value=Path(file.name).stem, key=f"name_{file.file_id}"
+def _label() -> str:
+    titles = [kind.title for kind in reversed(DATA_FORMATS.values())]
+    return f"{', '.join(titles[:-1])} or {titles[-1]}"
+
+
+def _suffixes() -> list[str]:
+    return list(dict.fromkeys(s for kind in DATA_FORMATS.values() for s in kind.suffixes))
+
+
+def _path() -> str:
+    return st.text_input(
+        "or give the path of a file or folder on this computer", key="upload_path",
+        placeholder="/home/me/pictures", help="For files beyond the limit, and for folders.",
+    ).strip().strip("'\"")  # fmt: skip
+
+
+def _absolute(path: str) -> Path:
+    try:
+        found = Path(path).expanduser()
+    except RuntimeError:  # the home of a user who is none
+        raise BadData("There is no such file.", "Choose a file that exists.") from None
+    if not found.is_absolute():
+        raise BadData(
+            "The path does not start at the root.", f"Write all of it, as in {Path.home()}/..."
         )
-        parts, task = _roles(frame, guess, file.file_id)
-    with right:
-        with messages.problems_in_words():
-            _offer(name, _dataset(file.file_id, name, tuple(parts.items()), task, frame))
-        _preview(frame)
+    return found
+
+
+def _key(path: Path) -> str:
+    """Changes with the file."""
+    try:
+        about = path.stat()
+    except (OSError, ValueError):  # reading says what is wrong
+        return digest_of(str(path))[:16]
+    return digest_of([str(path), about.st_mtime_ns, about.st_size])[:16]
+
+
+def _checked(key: str, path: Path, file: UploadedFile | None) -> None:
+    found = _read(key, int(st.session_state.get(f"side_{key}", 0)), path, file)
+    if found.pictures is not None and getattr(DATA_FORMATS[found.format], "resizes", False):
+        st.selectbox(
+            "Longer side of the pictures, in pixels", SIDES, key=f"side_{key}", width=320,
+            format_func=lambda side: str(side) if side else f"As most are, up to 64 ({_size(found)} here)",
+        )  # fmt: skip
+    guess = guess_roles(found.frame, found.pictures is not None)
+    side = st.session_state.get(f"side_{key}", 0)
+    name = path.stem or "my data"
+    parts.draw(
+        parts.Material(f"{key}_{side}", name, found.frame, guess, found.pictures, found.notes)
+    )
+
+
+def _size(found: Found) -> str:
+    _, height, width, _ = found.pictures.shape
+    return f"{width} x {height}"
 
 
 @st.cache_resource(show_spinner="Reading the file", max_entries=2, scope="session")
-def _table(file_id: str, suffix: str, _file: UploadedFile) -> pd.DataFrame:
-    with TemporaryDirectory() as place:
-        path = Path(place) / f"upload{suffix}"
+def _read(key: str, side: int, _path: Path, _file: UploadedFile | None) -> Found:
+    scratch = cases().workspace.root
+    if _file is None:
+        return read_file(_path, size=side, scratch=scratch)
+    with TemporaryDirectory(prefix=TEMPORARY, dir=scratch) as place:
+        path = Path(place) / f"upload{_path.suffix.lower()}"
         path.write_bytes(_file.getbuffer())
-        return read_file(path).frame
-
-
-@st.cache_resource(show_spinner="Checking the records", max_entries=2, scope="session")
-def _dataset(
-    file_id: str, name: str, parts: tuple[tuple[str, str], ...], task: str, _frame: pd.DataFrame
-) -> Dataset:
-    return dataset_of(_frame, name or "my data", dict(parts), task or None)
-
-
-def _roles(frame: pd.DataFrame, guess: Guess, key: str) -> tuple[dict[str, str], str]:
-    options = [NONE, *map(str, frame.columns)]
-    parts = {part: _role(part, options, guess, key) for part in PARTS}
-    task = st.segmented_control(
-        "The label is", list(TASKS), default="", required=True, format_func=TASKS.__getitem__,
-        key=f"task_{key}",
-    )  # fmt: skip
-    return parts, str(task)
-
-
-def _role(part: str, options: list[str], guess: Guess, key: str) -> str:
-    found = guess.split if part == "split" else getattr(guess.roles, part)
-    start = options.index(found) if found in options else 0
-    chosen = st.selectbox(
-        part.capitalize(), options, index=start, key=f"role_{part}_{key}", help=PARTS[part]
-    )
-    reason = next((r for r in guess.reasons if found and f"as the {part}" in r), "")
-    if reason and chosen == found:
-        st.caption(messages.as_written(reason))
-    return "" if chosen == NONE else chosen
-
-
-def _preview(frame: pd.DataFrame) -> None:
-    st.markdown(f"**{len(frame):,} rows, {len(frame.columns)} columns**")
-    st.dataframe(frame.head(PREVIEW), key="upload_preview", height=390)
-    st.caption(f"The first {min(PREVIEW, len(frame))} rows, as they were read.")
-
-
-def _offer(name: str, data: Dataset) -> None:
-    with st.container(border=True, key="upload_summary"):
-        st.markdown(_summary(data))
-        for note in data.notes:
-            st.caption(messages.as_written(note))
-        if st.button("Create case", key="upload_create", type="primary", disabled=not name.strip()):
-            case = cases().create(name.strip(), data)
-            state.go("case/data", case=case.id)
-
-
-def _summary(data: Dataset) -> str:
-    splits = ", ".join(f"{len(data.rows(split)):,} {split}" for split in SPLITS)
-    what: Any = f"{len(data.classes)} classes" if data.classes else "a number"
-    return f"**{len(data):,} records** ({splits}), {data.shape[0]} inputs, label: {what}."
+        return read_file(path, size=side, scratch=scratch)

@@ -132,14 +132,17 @@ def _take(x: Any, rows: Array) -> Any:
 
 
 class _Reported:
-    """Batches that say how far they are; called once for each pass."""
+    """Batches that say how far they are; called once for each pass. Texts are read once for all."""
 
     def __init__(self, one: Single, x: Any, y: Array, report: Report) -> None:
         self._one, self._x, self._y, self._report = one, x, y, report
+        self._kept: list[tuple[Tensor, Tensor]] = []
 
     def __call__(self) -> Iterator[tuple[Tensor, Tensor]]:
         done = 0
-        for z, t in self._one.batches(self._x, self._y):
+        if not self._kept and self._one.member.preprocessing.kind == "text":
+            self._kept = list(self._one.batches(self._x, self._y))
+        for z, t in self._kept or self._one.batches(self._x, self._y):
             yield z, t
             done += len(z)
             self._report(Progress(done / len(self._y), "measuring curvature"))

@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ from disgorge_core.models.backbones import kept, pretrained
 from disgorge_core.models.backbones.network import built, in_words
 from disgorge_core.models.backbones.pictures import Pictures, read_pictures
 from disgorge_core.models.backbones.texts import Texts, read_tokenizer
+from disgorge_core.models.reading.pretrained_zip import CONFIG, PICTURES, WEIGHTS
 from disgorge_core.types import Array, Progress, Report, digest_of, silent
 
 ABOUT = "backbone.json"
@@ -90,7 +92,7 @@ class Backbone:
         if self.about.kind == "text":
             pieces = self.network.get_input_embeddings().num_embeddings  # type: ignore[operator]
             return read_tokenizer(self.folder, int(pieces), self.about.length)
-        said = pretrained.read_json(self.folder / pretrained.PICTURES)
+        said = pretrained.read_json(self.folder / PICTURES)
         return read_pictures(said, self.about.channels)
 
     def features(self, x_raw: Any, report: Report = silent) -> Array:
@@ -148,6 +150,13 @@ class Backbone:
                 self._kept[path] = kept.Kept(self.width, place, self.digest[:32])
             return self._kept[path]
 
+    def hold(self) -> None:
+        """Take its files to a place of their own, which goes when it is used no more."""
+        place = Path(tempfile.mkdtemp(prefix="disgorge-backbone-"))
+        weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
+        self.save(place / "backbone")
+        self.folder = place / "backbone"
+
     def save(self, folder: Path, linked: bool = False) -> None:
         """Write it into a new folder; `linked` shares the files where it lies on the same disk."""
         if not self.folder.is_dir():
@@ -193,7 +202,9 @@ def _placed(path: Path, target: Path, linked: bool) -> None:
 
 # --- from its folder ----------------------------------------------------------------------------
 
-_MET: WeakValueDictionary[str, Backbone] = WeakValueDictionary()  # models share what they stand on
+_MET: weakref.WeakValueDictionary[str, Backbone] = (
+    weakref.WeakValueDictionary()
+)  # models share what they stand on
 
 
 def write_about(folder: Path, about: About) -> None:
@@ -209,7 +220,7 @@ def content_digest(folder: Path) -> str:
 
 
 def _digest(folder: Path, about: Mapping[str, Any]) -> str:
-    names = [pretrained.CONFIG, pretrained.WEIGHTS, *pretrained.kept_files(folder)]
+    names = [CONFIG, WEIGHTS, *pretrained.kept_files(folder)]
     files = {name: _file_digest(folder / name) for name in names}
     return digest_of([about, files])
 

@@ -55,31 +55,34 @@ def head_layers(network: nn.Module, inputs: Sequence[dict[str, Tensor]]) -> Head
     chain: list[tuple[Event, str]] = []  # from the answer back: a layer, and what follows it
     wanted = answers
     for event in reversed(events):
-        step = _between(event.outputs, wanted) if _is_known(event.module) else None
-        if step is None or event.inputs[0].shape[0] != 1:
+        step = _between(event.outputs, wanted)
+        if step is None or not isinstance(event.module, nn.Linear | nn.Dropout):
             break
         chain.append((event, step))
         wanted = event.inputs
-    while chain and isinstance(chain[-1][0].module, nn.Identity | nn.Flatten):
+    while chain and _ran_before(chain[-1][0], events):
         chain.pop()
     if not chain or not isinstance(chain[0][0].module, nn.Linear):
         raise BadModel(
             f"A {type(network).__name__[:60]} does not end in layers on one vector a record.",
             "Bring another kind of model.",
         )
-    return Head(_first_of(chain, events), tuple(_layers(chain[::-1])))
+    return Head(chain[-1][0].name, tuple(_layers(chain[::-1])))
 
 
 def _watched(
     network: nn.Module, inputs: Sequence[dict[str, Tensor]]
 ) -> tuple[list[Event], list[Tensor]]:
-    """The layers outside the base model in the order in which they ran, and the answers."""
+    """The layers outside the base model in the order in which they ran, and the answers.
+
+    Layers without weights are left out: what they did is seen between the others.
+    """
     runs: list[list[tuple[str, nn.Module, Tensor, Tensor]]] = []
     base = str(getattr(network, "base_model_prefix", ""))
     leaves = [
         (name, module)
         for name, module in network.named_modules()
-        if name and not list(module.children()) and name.split(".")[0] != base
+        if name and name.split(".")[0] != base and _counts(module)
     ]
 
     def note(name: str) -> Callable[..., None]:
@@ -103,8 +106,9 @@ def _event(same: Any) -> Event:
     return Event(name, module, [s[2] for s in same], [s[3] for s in same])
 
 
-def _is_known(module: nn.Module) -> bool:
-    return isinstance(module, nn.Linear | nn.Dropout | nn.Identity | nn.Flatten)
+def _counts(module: nn.Module) -> bool:
+    own = isinstance(module, nn.Dropout) or any(True for _ in module.parameters(recurse=False))
+    return own and not list(module.children())
 
 
 def _between(made: Sequence[Any], wanted: Sequence[Tensor]) -> str | None:
@@ -124,14 +128,9 @@ def _same(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and torch.allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-def _first_of(chain: Sequence[tuple[Event, str]], events: Sequence[Event]) -> str:
-    """Name of the module where the head begins, which must not have run before."""
-    first = chain[-1][0]
-    if next(event for event in events if event.name == first.name) is not first:
-        raise BadModel(
-            "The network uses a layer of its head twice.", "Bring another kind of model."
-        )
-    return first.name
+def _ran_before(event: Event, events: Sequence[Event]) -> bool:
+    """Whether a layer at the start of the head ran elsewhere already; then its input is not the head's."""
+    return next(one for one in events if one.name == event.name) is not event
 
 
 def _layers(chain: Sequence[tuple[Event, str]]) -> list[Layer]:

@@ -106,7 +106,8 @@ def _settings(library: Any, config: Mapping[str, Any], outputs: int) -> Any:
                 f"The configuration holds others inside ({name}).",
                 "Bring a model of texts only or of pictures only.",
             )
-    return known(**chosen, num_labels=outputs)
+    named = [str(config["architectures"][0])]  # some kinds have several classes
+    return known(**chosen, num_labels=outputs, architectures=named)
 
 
 class _Counted(TorchFunctionMode):

@@ -29,6 +29,7 @@ from disgorge_core.models.backbones.network import bounded_memory, built, in_wor
 from disgorge_core.models.backbones.pictures import Pictures, read_pictures
 from disgorge_core.models.backbones.pretrained import Pretrained
 from disgorge_core.models.backbones.texts import Texts, read_tokenizer, stated_length
+from disgorge_core.models.reading.pretrained_zip import PICTURES, WEIGHTS
 from disgorge_core.models.weights import Weights
 from disgorge_core.types import Dataset
 
@@ -79,7 +80,7 @@ def taken_apart(found: Pretrained) -> tuple[Backbone, Head, Mapping[str, Tensor]
     try:
         staged = place / "staged"
         staged.mkdir()
-        (staged / pretrained.WEIGHTS).symlink_to((found.folder / pretrained.WEIGHTS).resolve())
+        (staged / WEIGHTS).symlink_to((found.folder / WEIGHTS).resolve())
         network = built(staged, found, found.outputs)
         _check_finite(network)
         with in_words("read a record"), bounded_memory(TRIAL):
@@ -112,7 +113,7 @@ def _check_finite(network: nn.Module) -> None:
 
 def _reader(found: Pretrained, network: nn.Module) -> Texts | Pictures:
     if found.kind == "image":
-        said = pretrained.read_json(found.folder / pretrained.PICTURES)
+        said = pretrained.read_json(found.folder / PICTURES)
         return read_pictures(said, int(getattr(network.config, "num_channels", 3)))
     pieces = int(network.get_input_embeddings().num_embeddings)  # type: ignore[operator]
     positions = int(getattr(network.config, "max_position_embeddings", 0) or 0)

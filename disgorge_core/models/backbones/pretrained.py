@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from disgorge_core.errors import BadModel
+from disgorge_core.models.reading.pretrained_zip import (
+    CONFIG,
+    KEPT,
+    PICTURES,
+    TOKENIZER,
+    TOKENIZER_CONFIG,
+    VOCABULARY,
+    WEIGHTS,
+)
 from disgorge_core.models.reading.tensors import header_of
 from disgorge_core.models.weights import LARGEST, Weights, check_size
 from disgorge_core.types import Dataset
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
-TOKENIZER, VOCABULARY, TOKENIZER_CONFIG = "tokenizer.json", "vocab.txt", "tokenizer_config.json"
-PICTURES = "preprocessor_config.json"
-MB = 2**20
-KEPT = {  # files that are read, and the most bytes of each
-    CONFIG: 4 * MB, TOKENIZER: 64 * MB, VOCABULARY: 16 * MB, TOKENIZER_CONFIG: 4 * MB, PICTURES: MB,
-    "special_tokens_map.json": MB, "added_tokens.json": 4 * MB, "vocab.json": 16 * MB,
-    "merges.txt": 16 * MB,
-}  # fmt: skip
 TASKS = {"ForSequenceClassification": "text", "ForImageClassification": "image"}
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 IGNORED = (  # how a network is run, not what it is
@@ -176,14 +176,12 @@ def _weights_file(folder: Path) -> Path:
 
 
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Shapes by name from the header, once it has been compared with the file byte for byte."""
+    """Shapes by name from the header, which was compared with the file's length."""
     tensors = header_of(path).tensors
-    if not tensors:
-        raise BadModel("The weights are 0 tensors.", AS_SAFETENSORS)
-    odd = sorted({t.kind for t in tensors} - {"F32", "F64", "F16", "BF16", "I64"})
-    if odd:
-        raise BadModel(f"The weights are {', '.join(odd)}.", "Save the model in float32.")
-    return {t.name: t.shape for t in tensors}
+    odd = sorted({tensor.kind for tensor in tensors} - {"F32", "F64", "F16", "BF16", "I64"})
+    if odd or not tensors:
+        raise BadModel(f"The weights are {', '.join(odd) or 'none'}.", "Save the model in float32.")
+    return {tensor.name: tensor.shape for tensor in tensors}
 
 
 def _check_sizes(config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -8,13 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from disgorge_core.errors import BadModel
-from disgorge_core.models.backbones.pretrained import (
-    TOKENIZER,
-    TOKENIZER_CONFIG,
-    VOCABULARY,
-    read_bytes,
-    read_json,
-)
+from disgorge_core.models.backbones.pretrained import read_bytes, read_json
+from disgorge_core.models.reading.pretrained_zip import TOKENIZER, TOKENIZER_CONFIG, VOCABULARY
 
 LENGTH = 512  # pieces read of a record, where the model reads more
 REMEDY = "Save it again: AutoTokenizer.from_pretrained('folder').save_pretrained('folder')."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from disgorge_core.models.backbones.backbone import Backbone
 from disgorge_core.models.reading.names import names_of
 from disgorge_core.models.reading.process import checked_folder
 from disgorge_core.models.saved import load_model_folder
@@ -30,4 +31,8 @@ class Folder:
     def read(self, path: Path) -> Model:
         """The whole model; raises StoreError or BadModel."""
         with checked_folder(path) as folder:
-            return load_model_folder(folder)
+            model = load_model_folder(folder)
+            backbone = model.preprocessing.backbone
+            if isinstance(backbone, Backbone) and folder in backbone.folder.parents:
+                backbone.hold()
+            return model

@@ -7,6 +7,7 @@ from typing import Any
 
 from disgorge_core.limited.refusal import answered
 from disgorge_core.models.reading.folders import checked_folder
+from disgorge_core.models.reading.pretrained_zip import unpacked
 from disgorge_core.models.reading.state_dicts import write_plain
 
 
@@ -20,3 +21,9 @@ def folder(asked: dict[str, Any]) -> dict[str, Any]:
     """Check a saved model, and say where it lies."""
     path, room = Path(asked["path"]), Path(asked["folder"])
     return answered(lambda: {"place": str(checked_folder(path, room))})
+
+
+def pretrained(asked: dict[str, Any]) -> dict[str, Any]:
+    """Unpack a zip of a Hugging Face folder, and say where it lies."""
+    path, room = Path(asked["path"]), Path(asked["folder"])
+    return answered(lambda: {"place": str(unpacked(path, room / "model"))})

@@ -27,4 +27,3 @@ def _hashes(data: Dataset, start: int) -> Array:
         return pd.util.hash_pandas_object(records, index=False).to_numpy()
     found = [hashlib.blake2b(r.tobytes(), digest_size=16).digest() for r in records]
     return np.array(found, dtype="S16").view("V16")
-

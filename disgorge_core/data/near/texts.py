@@ -79,10 +79,11 @@ def shingles(texts: Sequence[str]) -> Shingles:
     code, _ = pd.factorize(np.array([w for text in words for w in text], dtype=object))
     mixed = _mixed(code.astype(np.uint64), np.cumsum(count), count)
     text = np.repeat(np.arange(len(words)), np.maximum(count - RUN + 1, 1))
-    distinct, dense, often = np.unique(mixed, return_inverse=True, return_counts=True)
+    dense, distinct = pd.factorize(mixed)
     rank = np.empty(len(distinct), dtype=np.int64)
-    rank[np.argsort(often, kind="stable")] = np.arange(len(distinct))
-    held = np.unique(text * len(distinct) + rank[dense])
+    rank[np.argsort(np.bincount(dense), kind="stable")] = np.arange(len(distinct))
+    held = np.sort(text * len(distinct) + rank[dense])
+    held = held[np.diff(held, prepend=-1) > 0]  # each shingle of a text once
     ends = np.searchsorted(held, np.arange(len(words) + 1) * len(distinct))
     return Shingles(ends, held % max(len(distinct), 1))
 

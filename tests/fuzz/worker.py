@@ -27,7 +27,7 @@ from typing import Any
 
 CORPUS = Path(__file__).parent / "corpus"
 MEMORY = 12 * 2**30  # address space; torch alone takes several GB of it
-LARGEST = 2**14  # bytes of an input
+LARGEST = 2**16  # bytes of an input
 SLOW = 10  # seconds
 
 
@@ -140,7 +140,7 @@ def _drawn(feeder: Feeder, first: list[bytes], inputs: int, seed: int) -> None:
         content = draw.choice(first)
         for _ in range(draw.choice((1, 1, 1, 2, 4))):
             content = mutated(content, draw, havoc)
-        feeder.keep(content[: 4 * LARGEST])
+        feeder.keep(content[:LARGEST])
 
 
 def _guided(feeder: Feeder, first: list[bytes], asked: argparse.Namespace, corpus: Path) -> None:
@@ -168,7 +168,7 @@ def _guided(feeder: Feeder, first: list[bytes], asked: argparse.Namespace, corpu
             os._exit(0)  # libFuzzer would take any other end for a crash
 
     options = [
-        f"-seed={asked.seed + 1}", f"-max_len={2 * LARGEST}", "-handle_alrm=0", "-rss_limit_mb=3000",
+        f"-seed={asked.seed + 1}", f"-max_len={LARGEST}", "-handle_alrm=0", "-rss_limit_mb=3000",
         f"-artifact_prefix={feeder.found.parent.parent}/crash-{feeder.target.name}-", "-verbosity=0",
     ]  # fmt: skip
     atheris.Setup([sys.argv[0], str(corpus), *options], once, custom_mutator=change)

@@ -22,12 +22,19 @@ def schema_of(path: Path, limits: Limits) -> pa.Schema:
 
 
 def pieces(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """Some rows after others. A text repeated a million times is held once."""
+    """Some rows after others, raising BadData where there are not as many as the file says.
+
+    A text repeated a million times is held once.
+    """
     with pq.ParquetFile(path) as file:
         texts = [f.name for f in file.schema_arrow if _is_text(f.type)]
     with pq.ParquetFile(path, read_dictionary=texts) as file:
+        said, rows = file.metadata.num_rows, 0
         for batch in file.iter_batches(ROWS, columns=columns, use_threads=False):
+            rows += len(batch)
             yield pa.Table.from_batches([batch])
+    if rows != said:
+        raise BadData(f"The file says {said:,} rows and holds {rows:,}.", "Write it again.")
 
 
 def _is_text(kind: pa.DataType) -> bool:

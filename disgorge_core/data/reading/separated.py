@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pv
 
 from disgorge_core.data.reading.limits import MOST_COLUMNS
+from disgorge_core.data.reading.plain_text import head
 from disgorge_core.data.reading.typed_text import KINDS, fitting, kind_of, typed
 from disgorge_core.errors import BadData
 
@@ -39,16 +40,20 @@ class Separated:
         return pa.RecordBatchReader.from_batches(schema, typed_rows)
 
     def _names(self) -> list[str]:
+        _check_width(self._width())
         with _in_words(), self._open([]) as reader:
             names: list[str] = reader.schema.names
-        if len(names) > MOST_COLUMNS:
-            raise BadData(
-                f"The table has {len(names):,} columns.", f"Keep at most {MOST_COLUMNS:,} of them."
-            )
+        _check_width(len(names))
         for name in names:
             if names.count(name) > 1:
                 raise BadData(f"Two columns are named {name[:60]!r}.", "Give each its own name.")
         return names
+
+    def _width(self) -> int:
+        """About how many columns there are: the library takes 7 KB for each before it says so."""
+        start = head(self.path, BLOCK)
+        bare = re.sub(rb'"[^"]*"', b"", start) if self.quoted else start
+        return re.split(rb"[\r\n]", bare, maxsplit=1)[0].count(self.separator.encode()) + 1
 
     def _kinds(self, names: list[str], marks: int) -> list[pa.DataType]:
         """What each column is, by all its cells."""
@@ -83,6 +88,13 @@ class Separated:
                 quoted_strings_can_be_null=False,
                 column_types=dict.fromkeys(names, pa.string()),
             ),
+        )
+
+
+def _check_width(columns: int) -> None:
+    if columns > MOST_COLUMNS:
+        raise BadData(
+            f"The table has {columns:,} columns.", f"Keep at most {MOST_COLUMNS:,} of them."
         )
 
 

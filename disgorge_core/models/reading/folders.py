@@ -14,6 +14,8 @@ from disgorge_core.errors import BadModel
 from disgorge_core.models.reading.tensors import header_of
 
 ABOUT, WEIGHTS, ARRAYS = "model.json", "weights.safetensors", "arrays.npz"
+TEXTS = ("name", "task", "architecture", "regime", "rule", "digest")
+SETTINGS = ("architecture_settings", "regime_settings")
 LARGEST_ABOUT = 32 * 2**20  # bytes; the ids of a million records fit
 MOST_LISTS = 100_000  # lists and objects in model.json
 LARGEST = 2 * 2**30  # bytes of everything
@@ -53,8 +55,22 @@ def _check_about(path: Path) -> None:
     if path.stat().st_size > LARGEST_ABOUT:
         raise BadModel("The description of the model is too long.", DAMAGED[1])
     said = json.loads(path.read_bytes())
-    if not isinstance(said, dict) or _lists(said) > MOST_LISTS:
+    if not isinstance(said, dict) or _lists(said) > MOST_LISTS or not _is_plain(said):
         raise BadModel(*DAMAGED)
+
+
+def _is_plain(said: dict[str, Any]) -> bool:
+    """Whether names are texts, lists of names are lists of texts, and settings have names."""
+    lineage = said.get("lineage")
+    lists = [said.get("classes"), said.get("seen") or []]
+    if isinstance(lineage, dict):
+        lists += [lineage.get("excluded"), lineage.get("parents")]
+    return (
+        isinstance(lineage, dict)
+        and all(isinstance(said.get(name), str) for name in TEXTS)
+        and all(isinstance(some, list) and all(isinstance(x, str) for x in some) for some in lists)
+        and all(isinstance(said.get(name), dict) for name in SETTINGS)
+    )
 
 
 def _lists(value: Any) -> int:
@@ -64,7 +80,7 @@ def _lists(value: Any) -> int:
         one = waiting.pop()
         if isinstance(one, dict | list):
             found += 1
-            waiting += [v for v in (one.values() if isinstance(one, dict) else one) if v]
+            waiting += one.values() if isinstance(one, dict) else one
     return found
 
 

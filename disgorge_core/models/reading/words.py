@@ -22,7 +22,7 @@ STORAGES = {f"torch {name}Storage": kind for name, kind in KINDS.items()}
 ORDERED = "collections OrderedDict"
 TENSOR, PARAMETER = "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter"
 ALLOWED = {ORDERED, TENSOR, PARAMETER, "torch Size", *STORAGES}
-LARGEST = 16 * 2**20  # bytes of a pickle
+LARGEST = 8 * 2**20  # bytes of a pickle
 REMEDY = "Write it with torch.save(model.state_dict(), 'model.pt')."
 
 

@@ -79,7 +79,7 @@ def test_the_model_page_says_what_it_knows(open_page: Open, cases: Cases, case: 
     known = cases.model(case.models[0]).preprocessing.columns[0].values
     app = open_page("case/model", case=case.id, tab="Overview")
     assert f"knows {len(known)} words, found in its training records" in said(app)
-    assert "reads the first 256 words" in said(app)
+    assert "reads the first 256 words of a text (0.0% of all words stand beyond)" in said(app)
 
 
 def test_words_are_coloured_by_the_models_own_attributions(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import html
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from disgorge_core.cases import Case
+from disgorge_core.data.words import share_cut
 from disgorge_core.params import params_of
-from disgorge_core.types import Recipe
+from disgorge_core.types import Dataset, Recipe
 from pages.common import tables
 from pages.common.panels import PANELS, Need, View
+from pages.panels.model import layers_json
 from pages.panels.model.cards import card, names, size
 
 SOLVED = ("l2",)  # settings that a model in closed form reads
@@ -60,13 +61,13 @@ def _facts(view: View, about: dict[str, Any]) -> dict[str, str]:
         "Trained on": "unknown"
         if seen is None
         else f"{len(seen):,} records ({html.escape(lineage['trained_on'])})",
-        "Preprocessing": _preprocessing(about["members"]),
+        "Preprocessing": _preprocessing(view.data, about["members"]),
         "Cost": f"{lineage['cost']:,.0f} record-passes" if lineage["cost"] else "not recorded",
         "Digest": f"<code>{view.model[:12]}</code>",
     }
 
 
-def _preprocessing(members: list[dict[str, Any]]) -> str:
+def _preprocessing(data: Dataset, members: list[dict[str, Any]]) -> str:
     first = members[0]
     if not first["fitted"]:
         return "stated in advance"
@@ -74,10 +75,17 @@ def _preprocessing(members: list[dict[str, Any]]) -> str:
         return "fitted to its training records"
     counts = sorted(len(member["columns"][0][1] or ()) for member in members)
     known = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
+    beyond = _beyond(data.digest, first["length"], data)
     return (
-        f"knows {known} words, found in its training records; "
-        f"reads the first {first['length']:,} words of a text"
+        f"knows {known} words, found in its training records; reads the first {first['length']:,} words "
+        f"of a text ({beyond:.1%} of all words stand beyond)"
     )
+
+
+@st.cache_data(show_spinner=False, max_entries=20)
+def _beyond(digest: str, length: int, _data: Dataset) -> float:
+    """Share of the words of all texts that a model does not read."""
+    return share_cut([str(text) for text in _data.x.iloc[:, 0]], length)
 
 
 def _settings(about: dict[str, Any]) -> str:
@@ -159,13 +167,5 @@ class Layers:
         if layers is None:
             st.markdown("A network of your own code; its layers are not listed.")
             return
-        rows = [
-            (i, x["kind"], x["name"], said(x["options"])) for i, x in enumerate(layers, start=1)
-        ]
-        table = pd.DataFrame(rows, columns=["", "kind", "weights", "options"])
-        st.dataframe(table, hide_index=True, key="model_layers", height="content")
-
-
-def said(options: dict[str, Any]) -> str:
-    """Options in one line."""
-    return ", ".join(f"{name} {value}" for name, value in options.items())
+        layers_json.table(layers, "model_layers")
+        layers_json.copy(layers, "model_layers")

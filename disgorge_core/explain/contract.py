@@ -4,7 +4,7 @@ A view is a frozen dataclass with `@VIEWS.register` and class attributes `name`,
 sentence on how to read it), `order`; its fields are settings made by `param(...)`. All views explain the same
 number: the log-odds of the target class (the value itself in regression), against the mean training
 record, which is 0 in a network's input, or against a text without words. Several networks are explained
-one by one and averaged.
+one by one and averaged. A head behind a backbone is explained through the backbone.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from disgorge_core.errors import NotApplicable
+from disgorge_core.explain.through import through
+from disgorge_core.models.backbones.backbone import records_of
 from disgorge_core.models.layers import WordMean
 from disgorge_core.models.prediction import inputs
 from disgorge_core.types import Array, Member, Model, Preprocessing
@@ -49,7 +51,10 @@ class LogOdds(nn.Module):
 
     def forward(self, *z: Tensor) -> Tensor:
         """Log-odds of records z; records may come repeated, in blocks of equal length."""
-        logits = self.network(*z)
+        return self.of_logits(self.network(*z))
+
+    def of_logits(self, logits: Tensor) -> Tensor:
+        """Log-odds (m,) of answers (m, classes)."""
         if logits.shape[1] == 1:
             return logits[:, 0]
         target = self.target.repeat(len(logits) // len(self.target))
@@ -70,9 +75,27 @@ def explained(model: Model, x_raw: Any, target: Array, explain: Explain) -> Arra
     codes = torch.tensor(np.asarray(target), dtype=torch.int64)
     found = []
     for member in model.members:
-        network = LogOdds(_still(member.network), codes)
+        still = _still(member.network)
+        if member.preprocessing.backbone:
+            found.append(_one_by_one(still, member, x_raw, codes, explain))
+            continue
+        network = LogOdds(still, codes)
         found.append(explain(network, inputs(member, x_raw), member).detach().numpy())
     return np.mean(found, axis=0)
+
+
+def _one_by_one(
+    head: nn.Module, member: Member, x_raw: Any, codes: Tensor, explain: Explain
+) -> Array:
+    """Records differ in length behind a backbone of texts; shorter ones are filled up with 0."""
+    parts = []
+    for record, code in zip(records_of(x_raw), codes, strict=True):
+        way, read = through(member, head, record)
+        parts.append(explain(LogOdds(way, code[None]), way.start, read).detach().numpy()[0])
+    longest = np.max([part.shape for part in parts], axis=0)
+    return np.stack(
+        [np.pad(p, [(0, m - s) for m, s in zip(longest, p.shape, strict=True)]) for p in parts]
+    )
 
 
 def _still(network: nn.Module) -> nn.Module:

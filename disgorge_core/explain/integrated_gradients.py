@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from disgorge_core.explain.contract import LogOdds, OfVectors, explained, per_raw
+from disgorge_core.explain.through import AT_ONCE, Through, ThroughPieces
 from disgorge_core.params import param
 from disgorge_core.registry import VIEWS
 from disgorge_core.types import Array, Member, Model
@@ -40,6 +41,9 @@ class IntegratedGradients:
         return explained(model, x_raw, target, self._of_network)
 
     def _of_network(self, network: LogOdds, z: Tensor, member: Member) -> Tensor:
+        way = network.network
+        if isinstance(way, ThroughPieces):
+            return way.per_word(self._integrated(network, z).sum(2))
         if member.preprocessing.kind != "text":
             return per_raw(self._integrated(network, z), member)
         inner = OfVectors(network.network)
@@ -54,7 +58,12 @@ class IntegratedGradients:
             values: Tensor = Captum(network).attribute(
                 x,
                 n_steps=self.steps,
-                internal_batch_size=max(BATCH, len(x)),
+                internal_batch_size=max(_at_once(network), len(x)),
                 additional_forward_args=beside or None,
             )
         return values
+
+
+def _at_once(network: nn.Module) -> int:
+    """Records that pass together: few through a backbone, which takes much memory."""
+    return AT_ONCE if isinstance(getattr(network, "network", None), Through) else BATCH

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from disgorge_core.explain.contract import LogOdds, column_of, explained
+from disgorge_core.explain.through import ThroughPieces
 from disgorge_core.params import param
 from disgorge_core.registry import VIEWS
 from disgorge_core.types import Array, Member, Model
@@ -40,6 +41,8 @@ class Occlusion:
 
     def _of_network(self, network: LogOdds, z: Tensor, member: Member) -> Tensor:
         kind = member.preprocessing.kind
+        if isinstance(network.network, ThroughPieces):
+            return _left_out(network, network.network, z)
         if kind == "text":
             return _words(network, z)
         parts = self._squares(z) if kind == "image" else column_of(member.preprocessing)
@@ -54,6 +57,15 @@ class Occlusion:
         rows, columns = torch.arange(height) // self.patch, torch.arange(width) // self.patch
         squares = rows[:, None] * (int(columns.max()) + 1) + columns
         return squares.expand(channels, -1, -1)
+
+
+def _left_out(network: LogOdds, way: ThroughPieces, z: Tensor) -> Tensor:
+    """What the answer loses without each word, whose pieces are taken out of the text."""
+    with torch.no_grad():
+        whole = network(z)
+        count = int(way.word.max()) + 1
+        rest = [network.of_logits(way.without(word)) for word in range(count)]
+    return torch.stack([whole - one for one in rest], 1) if rest else whole.new_zeros(len(z), 1)
 
 
 def _words(network: LogOdds, z: Tensor) -> Tensor:

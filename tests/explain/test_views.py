@@ -37,8 +37,15 @@ def people():
 
 
 def picture_model():
-    layers = [nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(144, 3)]
-    return image_model(seeded(lambda: nn.Sequential(*layers)), 2)
+    def layers():
+        return [
+            nn.Conv2d(2, 4, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Flatten(),
+            nn.Linear(144, 3),
+        ]
+
+    return image_model(seeded(lambda: nn.Sequential(*layers())), 2)
 
 
 def log_odds(z, target):

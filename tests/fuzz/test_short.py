@@ -23,7 +23,7 @@ def test_every_registered_reader_is_fuzzed() -> None:
     assert {p.name for p in CORPUS.iterdir() if p.is_dir()} <= names
 
 
-@pytest.mark.parametrize("inputs", [25])
+@pytest.mark.parametrize("inputs", [15])
 def test_seeds_old_findings_and_new_inputs(tmp_path: Path, inputs: int) -> None:
     """One process of its own, since a reader might break it; the same inputs every time."""
     program = [

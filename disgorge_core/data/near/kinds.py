@@ -32,7 +32,7 @@ class Sought:
 
 @dataclass(frozen=True)
 class Kind:
-    """One way: the datasets it is for, and its distance: usual, largest and the step between two."""
+    """One way: the datasets it is for, and its distance: what it counts, usual, largest, step."""
 
     name: str
     title: str
@@ -79,10 +79,10 @@ ANY = ("image", "table", "text")
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("perceptual", "Look alike", ("image",), "bits of 64", 2, 6, 2, _pictures),
-        Kind("token", "Share their words", ("text",), "of their word runs", 0.3, 0.8, 0.05, _texts),
-        Kind("rows", "Same but for a few columns", ("table",), "columns", 0, 4, 1, _rows),
-        Kind("encoded", "Close values", ("table",), "spreads", 0.05, 0.5, 0.01, _encoded),
+        Kind("perceptual", "Look alike", ("image",), "Bits that may differ", 2, 6, 2, _pictures),
+        Kind("token", "Share their words", ("text",), "Word runs apart", 0.3, 0.8, 0.05, _texts),
+        Kind("rows", "Same but for a few columns", ("table",), "Columns apart", 0, 4, 1, _rows),
+        Kind("encoded", "Close values", ("table",), "Spreads apart", 0.05, 0.5, 0.01, _encoded),
         Kind("exact", "Exact copies", ANY, "", 0, 0, 1, _copies),
         Kind("embedding", "Alike to a model", ANY, "1 - cosine", 0.001, 0.1, 0.001, _features),
     )

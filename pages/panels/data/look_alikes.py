@@ -67,7 +67,7 @@ def _distance(kind: Kind) -> float:
     whole = kind.step >= 1
     cast: Callable[[float], float] = int if whole else float
     return st.slider(
-        f"Largest distance ({kind.unit})", cast(0), cast(kind.most), cast(kind.usual), cast(kind.step),
+        f"{kind.unit}, at most", cast(0), cast(kind.most), cast(kind.usual), cast(kind.step),
         key=f"data_near_{kind.name}", width=320, format="%d" if whole else "%.3g",
     )  # fmt: skip
 
@@ -152,7 +152,7 @@ def _cluster(data: Dataset, rows: Array) -> None:
         if data.kind == "table":
             _row_tiles(data, first)
         else:
-            said = [f"{data.ids[row]} · {SPLITS[data.split[row]]}" for row in first]
+            said = [f"{SPLITS[data.split[row]]} · {data.ids[row]}" for row in first]
             gallery.tiles(data, first, captions=said)
 
 

@@ -56,7 +56,7 @@ def _clusters(view: View) -> tuple[Array, str]:
     """Clusters (n,) by the way that is chosen, and what it goes by."""
     ways = {kind.name: kind.title for kind in kinds_of(view.data) if kind.name != "embedding"}
     if view.data.roles.near:
-        ways = {OWN: f"As {as_written(view.data.roles.near)} says", **ways}
+        ways = {OWN: "As the data say", **ways}
     way = str(
         st.segmented_control(
             "What counts as alike", list(ways), default=next(iter(ways)), required=True,

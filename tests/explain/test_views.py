@@ -45,7 +45,9 @@ def picture_model():
             nn.Linear(144, 3),
         ]
 
-    return image_model(seeded(lambda: nn.Sequential(*layers())), 2)
+    network = seeded(lambda: nn.Sequential(*layers()))
+    nn.init.normal_(network[-1].weight, 0, 0.5)
+    return image_model(network, 2)
 
 
 def log_odds(z, target):

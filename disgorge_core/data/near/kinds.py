@@ -79,7 +79,7 @@ ANY = ("image", "table", "text")
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("perceptual", "Look alike", ("image",), "Bits that may differ", 2, 6, 2, _pictures),
+        Kind("perceptual", "Look alike", ("image",), "Bits of 64 apart", 2, 6, 2, _pictures),
         Kind("token", "Share their words", ("text",), "Word runs apart", 0.3, 0.8, 0.05, _texts),
         Kind("rows", "Same but for a few columns", ("table",), "Columns apart", 0, 4, 1, _rows),
         Kind("encoded", "Close values", ("table",), "Spreads apart", 0.05, 0.5, 0.01, _encoded),

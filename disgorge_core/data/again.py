@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from disgorge_core.data.ids import row_numbers
 from disgorge_core.data.roles import PARTS, Guess, split_like
 from disgorge_core.data.split_words import WORDS
 from disgorge_core.types import SPLITS, Dataset
@@ -49,7 +50,7 @@ def as_table(data: Dataset) -> Table:
 
 
 def _are_row_numbers(data: Dataset) -> bool:
-    return bool(np.array_equal(data.ids, np.arange(len(data)).astype(str)))
+    return bool(np.array_equal(data.ids, row_numbers(len(data))))
 
 
 def _says_the_split(values: pd.Series, data: Dataset) -> bool:

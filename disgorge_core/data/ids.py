@@ -14,7 +14,7 @@ LONGEST_ID = 200
 def ids_of(frame: pd.DataFrame, column: str) -> Array:
     """Ids (n,) of a column, or row numbers for ""; raises BadData where they name no record for good."""
     if not column:
-        return np.arange(len(frame)).astype(str)
+        return row_numbers(len(frame))
     values = frame[column]
     missing = np.flatnonzero(values.isna())
     if len(missing):
@@ -27,6 +27,11 @@ def ids_of(frame: pd.DataFrame, column: str) -> Array:
     texts = (values.astype(np.int64) if whole else values).astype("str")
     _check(column, texts)
     return texts.to_numpy(dtype=str)
+
+
+def row_numbers(n: int) -> Array:
+    """The ids (n,) of records that have none of their own."""
+    return np.arange(n).astype(f"U{len(str(max(n - 1, 0)))}")
 
 
 def _check(column: str, texts: pd.Series) -> None:

@@ -12,6 +12,7 @@ from disgorge_core.errors import BadData
 from disgorge_core.types import SPLITS, Array
 
 SHARES = np.array([0.7, 0.1, 0.2])
+BLOCK = 2**16  # ids that are hashed at once
 UP_TO = (0.7, 0.8)  # shares of train, and of train with validation
 
 
@@ -78,11 +79,18 @@ def made_of_large_groups(ids: Array, group: Array, seed: int) -> Array:
 
 def _groups(ids: Array, group: Array, seed: int) -> tuple[Array, Array, Array]:
     """A place (n,) for each record, and for each group the row of its first member and its size."""
-    key = f"{seed % 10**16:016d}"
-    place = pd.util.hash_array(ids.astype(object), hash_key=key, categorize=False)
+    place = _places(ids, seed)
     order = np.lexsort((place, group))
     first = order[np.flatnonzero(np.diff(group[order], prepend=-1))]
     return place, first, np.bincount(group)[group[first]]
+
+
+def _places(ids: Array, seed: int) -> Array:
+    """A hash (n,) of seed and id for each record."""
+    key = f"{seed % 10**16:016d}"
+    blocks = (ids[start : start + BLOCK].astype(object) for start in range(0, len(ids), BLOCK))
+    hashes = [pd.util.hash_array(block, hash_key=key, categorize=False) for block in blocks]
+    return np.concatenate(hashes)
 
 
 def _spread(group: Array, first: Array, code: Array) -> Array:

@@ -7,7 +7,7 @@ import stat
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from disgorge_core.data.reading.limits import Limits
 from disgorge_core.data.reading.plain_text import head
@@ -40,8 +40,7 @@ def opened(path: Path, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, list[z
 
 def is_junk(name: str) -> bool:
     """Whether a computer put the file there by itself."""
-    parts = PurePosixPath(name).parts
-    return any(part in JUNK or part.startswith("._") for part in parts)
+    return any(part in JUNK or part.startswith("._") for part in name.split("/"))
 
 
 def _check_sizes(files: list[zipfile.ZipInfo], size: int, limits: Limits) -> None:
@@ -62,7 +61,7 @@ def _check_sizes(files: list[zipfile.ZipInfo], size: int, limits: Limits) -> Non
 def _check(member: zipfile.ZipInfo) -> None:
     """Raise BadData for a member that leads out of its folder, is a link, an archive or encrypted."""
     name, shown = member.filename, ascii(member.filename[:60])
-    outside = name.startswith("/") or ".." in PurePosixPath(name).parts or DRIVE.match(name)
+    outside = name.startswith("/") or ".." in name.split("/") or DRIVE.match(name)
     if outside or "\\" in name or not name.isprintable():
         raise BadData(f"The name {shown} leads out of the zip.", "Pack a plain folder.")
     if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):

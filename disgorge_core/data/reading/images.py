@@ -24,6 +24,7 @@ MOST_BYTES = 2**27  # of one file
 LONGEST_SIDE = 64  # unless a size is chosen
 GREY = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L")
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)
+PHOTOGRAPHS = ("JPEG", "WEBP")  # kinds that cameras turn; asking a PNG would decode it
 BROKEN = (
     OSError,
     SyntaxError,
@@ -98,7 +99,7 @@ def _about(name: str, content: bytes) -> About:
         width, height = image.size
         if width * height > MOST_PIXELS:
             raise _too_large(name, f"{width * height:,}")
-        turned = image.getexif().get(ORIENTATION) in TURNED
+        turned = image.format in PHOTOGRAPHS and image.getexif().get(ORIENTATION) in TURNED
         return About(
             size=(height, width) if turned else (width, height),
             grey=image.mode in GREY,
@@ -129,7 +130,7 @@ def _pixels(name: str, content: bytes, plan: Plan) -> Pixels:
         image.draft(
             None, (2 * plan.size[0], 2 * plan.size[1])
         )  # a JPEG need not be decoded in full
-        upright = ImageOps.exif_transpose(image)
+        upright = ImageOps.exif_transpose(image) if image.format in PHOTOGRAPHS else image
         flat = _flat(upright, "L" if plan.channels == 1 else "RGB")
         if flat.size != plan.size:
             flat = flat.resize(plan.size, Image.Resampling.BICUBIC)

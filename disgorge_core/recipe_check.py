@@ -3,8 +3,9 @@
 If it is, the model and its N twins are draws of one distribution, and each measure u of the model lies in
 the prediction interval mean ± t s √(1 + 1/N) of the twins' values, t being the 1 - α / 2m point of
 Student's t with N - 1 degrees of freedom, for m measures together at level 1 - α. A measure counts as
-outside only if it is also outside all twins. Passing says that nothing speaks against the recipe at this
-power, not that it is right.
+outside only if it is also outside all twins, and farther from their mean than the tolerance: where chance
+hardly moves a model, as in convex fits, a difference that nobody would notice is none. Passing says that
+nothing speaks against the recipe at this power, not that it is right.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from disgorge_core.types import Array, Dataset, Estimate
 
 LEVEL = 0.95  # of all measures together
 LEAST = 2  # twins
-CLOSE = 1e-6  # relative: what differs by less is the same
+POINTS = 0.005  # accuracy that counts as none, or one record where that is more
+SHARE = 0.02  # of the spread over records, and of an error, that counts as none
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Measure:
     twins: Estimate
     least: float
     most: float
-    z: float  # distance from the mean in units of the spread of one further draw
+    z: float  # distance from the mean, in units in which the interval ends at Student's point
     rank: int  # 1 for the smallest among itself and the twins
 
     @property
@@ -68,7 +70,7 @@ class RecipeCheck:
 
 
 def measured(logits: Array, data: Dataset, trained: Array) -> dict[str, tuple[float, float]]:
-    """Value and resolution of each measure, from logits (n, c); `trained` (n,) marks what was trained on.
+    """Value and tolerance of each measure, from logits (n, c); `trained` (n,) marks what was trained on.
 
     Accuracy and mean margin (root mean squared error and mean residual in regression) on the records that
     were trained on and on test, or where there is no test split on validation.
@@ -83,14 +85,13 @@ def measured(logits: Array, data: Dataset, trained: Array) -> dict[str, tuple[fl
 
 
 def _of(z: Array, y: Array, task: str, name: str) -> dict[str, tuple[float, float]]:
-    quality = metrics.quality(z, y, task).value
-    middle = float(metrics.standing(z, y, task).mean())
-    first, second = (
-        ("error", "mean residual") if task == "regression" else ("accuracy", "mean margin")
-    )
-    near = CLOSE * (1 + float(np.abs(z).mean()))
-    step = near if task == "regression" else 1 / len(y)
-    return {f"{first} on {name}": (quality, step), f"{second} on {name}": (middle, near)}
+    quality, each = metrics.quality(z, y, task).value, metrics.standing(z, y, task)
+    about_all = (float(each.mean()), SHARE * float(each.std()))
+    if task == "regression":
+        error = (quality, SHARE * quality)
+        return {f"error on {name}": error, f"mean residual on {name}": about_all}
+    accuracy = (quality, max(POINTS, 1 / len(y)))
+    return {f"accuracy on {name}": accuracy, f"mean margin on {name}": about_all}
 
 
 def among(
@@ -101,21 +102,20 @@ def among(
         raise BadParam(f"There are {len(twins)} twins.", f"Train at least {LEAST}.")
     point = _t_point(len(twins) - 1, 1 - (1 - LEVEL) / (2 * len(model)))
     measures = [
-        _placed(name, value, np.array([twin[name][0] for twin in twins]), step, point)
-        for name, (value, step) in model.items()
+        _placed(name, value, np.array([twin[name][0] for twin in twins]), tolerance, point)
+        for name, (value, tolerance) in model.items()
     ]
     return RecipeCheck(tuple(measures), len(twins))
 
 
-def _placed(name: str, value: float, others: Array, step: float, point: float) -> Measure:
-    """Below one step of resolution a spread cannot be seen, so it is taken as one step."""
+def _placed(name: str, value: float, others: Array, tolerance: float, point: float) -> Measure:
     mean, count = float(others.mean()), len(others)
-    spread = max(float(others.std(ddof=1)), step) * math.sqrt(1 + 1 / count)
-    low, high = mean - point * spread, mean + point * spread
+    reach = point * float(others.std(ddof=1)) * math.sqrt(1 + 1 / count)
+    reach = max(reach, tolerance, math.ulp(mean))
     rank, _ = metrics.rank_among(value, others)
     return Measure(
-        name, value, Estimate(mean, low, high, count), float(others.min()), float(others.max()),
-        (value - mean) / spread, rank,
+        name, value, Estimate(mean, mean - reach, mean + reach, count),
+        float(others.min()), float(others.max()), point * (value - mean) / reach, rank,
     )  # fmt: skip
 
 

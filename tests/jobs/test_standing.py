@@ -171,10 +171,10 @@ def test_a_reference_that_is_there_when_it_is_saved_is_taken(
     model, keep = desk.model(desk.case.models[0]), desk.data.split == 0
     real, saved = reference_models.save_model, []
 
-    def twice(reference, place):
-        real(reference, place)
+    def twice(reference, place, **how):
+        real(reference, place, **how)
         saved.append(place)
-        return real(reference, place)
+        return real(reference, place, **how)
 
     monkeypatch.setattr(reference_models, "save_model", twice)
     assert len(references(desk, model, keep, 2, {0}, silent)) == 2
@@ -184,7 +184,7 @@ def test_a_reference_that_is_there_when_it_is_saved_is_taken(
         references(desk, model, keep, 3, {0}, silent)
 
 
-def _fails(*_: object) -> None:
+def _fails(*_: object, **__: object) -> None:
     raise StoreError("The disk is full.", "Free some space.")
 
 

@@ -36,6 +36,12 @@ def why_no_pipeline(model: Model) -> str | None:
     return None
 
 
+def has_gaps(model: Model, data: Dataset) -> bool:
+    """Whether a number that the model reads is missing somewhere, so that the pipeline has to fill it."""
+    numbers = [c.name for c in model.preprocessing.columns if c.values is None]
+    return bool(data.x[numbers].isna().any().any())
+
+
 def pipeline_bytes(model: Model, data: Dataset) -> bytes:
     """The skops file of the pipeline; raises NotApplicable where none gives the model's answers."""
     reason = why_no_pipeline(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +33,11 @@ class Room(Bounds):
 
 
 def read_apart(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
-    """What a file's pipeline computes, as plain values and arrays; raises BadModel."""
+    """What a file's pipeline computes, and the seconds that it took, and arrays; raises BadModel."""
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+        folder, began = Path(place), time.monotonic()
         about = run_apart(f"{HERE}:read", path, folder, Room(), BadModel)
+        about["seconds"] = round(time.monotonic() - began, 1)
         with np.load(folder / ARRAYS, allow_pickle=False) as found:
             return about, dict(found)
 

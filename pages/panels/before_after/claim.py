@@ -7,10 +7,12 @@ from typing import Any
 
 import streamlit as st
 
+from disgorge_core.jobs.standing import standing
 from disgorge_core.types import Tier
 from disgorge_core.words import NOT_AUDITED, TIERS, duration
 from pages.common import compared, messages
 from pages.common.panels import PANELS, Need, View
+from pages.common.services import cases
 
 
 @PANELS.register
@@ -34,6 +36,9 @@ class Claim:
                 f"**{o['title']}** &nbsp; {messages.tier_badge(tier)} :gray-badge[{NOT_AUDITED}]"
             )
             st.markdown(o["claim"])
+            recipe = standing(cases(), view.case.id, found.values["before"]).sentence
+            if recipe:
+                st.markdown(f":material/info: {recipe}")
             _figures(found)
             notes = [note for note in o["notes"] if note not in o["claim"]]
             with st.expander("What this leaves open", key="before_after_open"):
@@ -46,11 +51,17 @@ def _figures(found: compared.Compared) -> None:
         (_what(o), f"{int(found.comparison.forget[found.data.split == 0].sum()):,}"),
         ("Time", duration(o["cost"]["seconds"])),
         ("Cost", f"{100 * o['cost']['of_full']:.0f} % of a retrain"),
-        ("References", f"{len(found.comparison.references)}"),
+        ("References", _references(found)),
         ("Weights", _moved(o["distance"])),
     ]
     for place, (name, value) in zip(st.columns(len(cells)), cells, strict=True):
         place.metric(name, value)
+
+
+def _references(found: compared.Compared) -> str:
+    """How many, and how many of them the user brought."""
+    total, own = len(found.comparison.references), found.values.get("uploaded", 0)
+    return f"{total} ({own} your own)" if own else f"{total}"
 
 
 def _what(outcome: Mapping[str, Any]) -> str:

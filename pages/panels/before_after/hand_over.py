@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -10,6 +11,7 @@ import streamlit as st
 from disgorge_core import exports
 from disgorge_core.evidence.html import Subject, report
 from disgorge_core.evidence.software import versions
+from disgorge_core.jobs.standing import standing
 from pages.common import compared, table_files
 from pages.common.panels import PANELS, Need, View
 from pages.common.progress import run_of
@@ -86,6 +88,12 @@ def _line(what: str, count: int) -> None:
     st.caption(f"{what} · {count:,} records")
 
 
+def _with_recipe(view: View, found: compared.Compared) -> dict[str, Any]:
+    """The outcome, with what is known of a stated recipe among its notes."""
+    said = standing(cases(), view.case.id, found.values["before"]).sentence
+    return {**found.outcome, "notes": [*found.outcome["notes"], *([said] if said else [])]}
+
+
 def subject(view: View, found: compared.Compared) -> Subject:
     """Everything that the report states."""
     run = run_of(view.case.id, found.run)
@@ -97,7 +105,7 @@ def subject(view: View, found: compared.Compared) -> Subject:
         forget=found.forget,
         before=(names["before"], found.values["before"]),
         after=(names["after"], found.values["after"]),
-        outcome=found.outcome,
+        outcome=_with_recipe(view, found),
         comparison=found.comparison,
         finished=f"{ended:%d %B %Y, %H:%M} UTC",
         software=versions(),

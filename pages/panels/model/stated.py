@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import streamlit as st
 
@@ -9,7 +11,8 @@ from disgorge_core.data.columns import column_names, column_of
 from disgorge_core.data.preprocessing import fixed_pixels
 from disgorge_core.errors import BadModel
 from disgorge_core.models.loading import chosen_preprocessing
-from disgorge_core.types import Dataset, Preprocessing, Recipe
+from disgorge_core.params import make
+from disgorge_core.types import SPLITS, Dataset, ForgetSet, Preprocessing, Recipe
 from pages.common import forms
 
 PICTURES = {
@@ -34,6 +37,14 @@ SEEN = {
 UNKNOWN = (
     "Without this nobody can retrain, train references or certify: it is unknown what must be left out. "
     "Edits of the weights and the output guard still work."
+)
+RECIPE = (
+    "How it was trained. Retraining and references follow it; without it, only edits of the weights and the "
+    "output guard apply. Twins can tell later whether it is right."
+)
+OUTSIDE = (
+    "{count:,} of them are validation or test records here: scores on those are flattered, and they are "
+    "not trained on again."
 )
 
 
@@ -69,22 +80,40 @@ def _numbers(text: str, count: int, positive: bool = False) -> list[float]:
     return values
 
 
-def trained_on(data: Dataset, key: str) -> str | list[str] | None:
-    """Which records the model was trained on, as `open_model` takes it; None until it is said."""
+def trained_on(data: Dataset, key: str, without: ForgetSet | None = None) -> str | list[str] | None:
+    """Which records the model was trained on, as `open_model` takes it; None until it is said.
+
+    `without`: for a reference, all training records but these are offered first.
+    """
+    ways = {"without": f"All training records without “{without.name}”"} if without else {}
+    ways |= {k: v for k, v in SEEN.items() if k != "train" or without is None}
     how = st.radio(
-        "Trained on", list(SEEN), format_func=SEEN.__getitem__, key=f"{key}_seen",
-        horizontal=True, index=None,
+        "Trained on", list(ways), format_func=ways.__getitem__, key=f"{key}_seen",
+        horizontal=True, index=0 if without else None,
     )  # fmt: skip
-    if how is None:
-        return None
     if how == "unknown":
         st.caption(UNKNOWN)
-    if how == "column":
-        return _by_column(data, key)
-    if how == "list":
-        text = st.text_area("Ids, one a line", key=f"{key}_ids", height=120)
-        return [line.strip() for line in text.splitlines() if line.strip()]
-    return str(how)
+    if how == "without" and without is not None:
+        rows = data.rows("train")
+        return [str(name) for name in data.ids[rows[~without.mask(data)[rows]]]]
+    if how in ("column", "list"):
+        ids = _by_column(data, key) if how == "column" else _by_list(key)
+        _warn_of_others(data, ids)
+        return ids or None
+    return how
+
+
+def _by_list(key: str) -> list[str]:
+    text = st.text_area("Ids, one a line", key=f"{key}_ids", height=120)
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _warn_of_others(data: Dataset, ids: list[str]) -> None:
+    """Say how many of the records are not in the training split."""
+    rows = [data.row_of[name] for name in ids if name in data.row_of]
+    others = int((data.split[rows] != SPLITS.index("train")).sum())
+    if others:
+        st.caption(OUTSIDE.format(count=others))
 
 
 def _by_column(data: Dataset, key: str) -> list[str]:
@@ -96,10 +125,18 @@ def _by_column(data: Dataset, key: str) -> list[str]:
     return [str(name) for name in data.ids[values.isin(chosen).to_numpy()]]
 
 
-def recipe(data: Dataset, key: str) -> Recipe | None:
-    """The recipe if the user knows it; retraining and references follow it."""
-    known = st.toggle("I know the recipe", key=f"{key}_recipe_known", help=UNKNOWN)
+def recipe(
+    data: Dataset, key: str, own: Recipe | None = None, solved: bool = False
+) -> Recipe | None:
+    """The recipe if the user knows it, beginning with the file's own; `solved`: nothing is stepped."""
+    known = st.toggle("I know the recipe", value=own is not None, key=f"{key}_known", help=RECIPE)
     if not known:
         return None
-    hide = () if data.kind == "image" else ("augment",)
-    return forms.instance(Recipe, f"{key}_recipe", hide=hide, columns=4)
+    if own is not None:
+        st.caption("This is what the file or its owner says; change what you know better.")
+    hide = set() if data.kind == "image" else {"augment"}
+    if solved:
+        hide = {*asdict(Recipe()), "augment"} - {"l2", "dtype"}
+    start = asdict(own) if own else {}
+    made = forms.fields(Recipe, f"{key}_recipe", start=start, hide=hide, columns=4)
+    return make(Recipe, {**start, **made})

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -12,8 +14,9 @@ import streamlit as st
 from disgorge_core.comparison import REMOVED, TEST
 from disgorge_core.jobs import Run
 from disgorge_core.jobs.script import script
+from disgorge_core.jobs.standing import standing
 from disgorge_core.types import Tier
-from disgorge_core.words import NOT_AUDITED, duration
+from disgorge_core.words import NOT_AUDITED, about_recipe, duration
 from pages.common import messages, progress, state, tables
 from pages.common.panels import View
 from pages.common.services import cases, lanes
@@ -46,24 +49,35 @@ def _came_of_it(view: View, run: Run, key: str) -> None:
         _removal(view, run, key)
     elif run.request["task"] == "train":
         st.markdown(f"The model is in the case. Training took {duration(run.seconds)}.")
+    elif run.request["task"] == "twins":
+        check = run.result().values
+        st.markdown(
+            about_recipe("confirmed" if check["confirmed"] else "unconfirmed", check["twins"])
+        )
 
 
 def _removal(view: View, run: Run, key: str) -> None:
     values = run.result().values
     outcome = values["outcome"]
-    st.markdown(outcome["claim"])
+    recipe = standing(cases(), view.case.id, values["before"]).sentence
+    st.markdown(outcome["claim"] + (f"  \n:material/info: {recipe}" if recipe else ""))
     table = scores(view, run.id).set_index("set")
     cells = [
         *_score(view, table, REMOVED),
         *_score(view, table, TEST),
         ("Cost", f"{100 * outcome['cost']['of_full']:.2g} %", "of a full retrain"),
         ("Time", _time(outcome["cost"]["seconds"]), f"{_time(run.seconds)} with references"),
-        ("References", f"{values['references']}", "trained without the records"),
+        ("References", f"{values['references']}", _never_saw(values)),
     ]
     for place, (name, value, note) in zip(
         st.columns([5, 5, 4, 4, 4][: len(cells)]), cells, strict=True
     ):
         place.metric(name, value, delta=note, delta_color="off", delta_arrow="off")
+
+
+def _never_saw(values: Mapping[str, Any]) -> str:
+    own = values.get("uploaded", 0)
+    return f"{own} of them your own" if own else "trained without the records"
 
 
 def _score(view: View, table: pd.DataFrame, name: str) -> list[tuple[str, str, str]]:

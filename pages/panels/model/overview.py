@@ -105,7 +105,8 @@ def _recipe(about: dict[str, Any]) -> None:
         return
     closed = about["regime"] == "closed form"
     names = [p for p in params_of(Recipe) if not p.advanced and (p.name in SOLVED or not closed)]
-    shown = {p.label: f"{about['recipe'][p.name]}" for p in names}
+    told = {p.label: about["recipe"][p.name] for p in names}
+    shown = {k: f"{v:.6g}" if isinstance(v, float) else f"{v}" for k, v in told.items()}
     if closed:
         st.caption("Solved from sums over the records, in one pass: there are no steps to tune.")
     tables.facts(shown, "recipe")

@@ -47,4 +47,6 @@ def _sparse(module: WordMean, numbers: Tensor) -> Tensor:
     count = torch.bincount(record, minlength=len(numbers)).to(module.weight.dtype)
     where = torch.stack([record, numbers[record, place]])
     size = (len(numbers), module.num_embeddings)
-    return torch.sparse_coo_tensor(where, count.rsqrt()[record], size, check_invariants=False).coalesce()
+    return torch.sparse_coo_tensor(
+        where, count.rsqrt()[record], size, check_invariants=False
+    ).coalesce()

@@ -71,7 +71,9 @@ def test_the_card_shows_the_script_of_its_run(
 ) -> None:
     run = finished_run(cases, case, "finetune", settings={"epochs": 1}, seed=3, references=0)
     shown = [code.value for code in open_page(PAGE, case=case.id, run=run.id).code]
-    assert script(cases, run).strip() in shown  # that it makes the same model: tests/jobs/test_script.py
+    assert (
+        script(cases, run).strip() in shown
+    )  # that it makes the same model: tests/jobs/test_script.py
 
 
 def test_a_failed_run_says_why_and_starts_again(

@@ -10,7 +10,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from disgorge_core.data.loading import read_file
 from disgorge_core.data.reading.found import Found
-from disgorge_core.data.roles import guess_roles
+from disgorge_core.data.roles import Guess, guess_roles
 from disgorge_core.errors import BadData
 from disgorge_core.registry import DATA_FORMATS
 from disgorge_core.store import TEMPORARY
@@ -83,7 +83,7 @@ def _checked(key: str, path: Path, file: UploadedFile | None) -> None:
             "Longer side of the pictures, in pixels", SIDES, key=f"side_{key}", width=320,
             format_func=lambda side: str(side) if side else f"As most are, up to 64 ({_size(found)} here)",
         )  # fmt: skip
-    guess = guess_roles(found.frame, found.pictures is not None)
+    guess = _guess(key, found)
     side = st.session_state.get(f"side_{key}", 0)
     name = path.stem or "my data"
     parts.draw(
@@ -105,3 +105,8 @@ def _read(key: str, side: int, _path: Path, _file: UploadedFile | None) -> Found
         path = Path(place) / f"upload{_path.suffix.lower()}"
         path.write_bytes(_file.getbuffer())
         return read_file(path, size=side, scratch=scratch)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2, scope="session")
+def _guess(key: str, _found: Found) -> Guess:
+    return guess_roles(_found.frame, _found.pictures is not None)

@@ -88,6 +88,7 @@ def tasks_for(job: Job) -> tuple[Inputs, list[Task]]:
     used = by_key(job.data.keys, np.flatnonzero(job.keep.any(0)))
     stated = [_stated(job.plan, start) for start in job.starts]
     given = next((p for p in stated if p is not None), None)
+    _check_augment(job.recipe, given)
     inputs = of_dataset(job.data, used, given, job.plan.columns)
     fits = _Fits(job, inputs, used)
     tasks = []
@@ -96,6 +97,14 @@ def tasks_for(job: Job) -> tuple[Inputs, list[Task]]:
         layers = job.plan.layers(preprocessing.input_shape(p, job.data.shape))
         tasks.append(Task(_network(job, k, p), layers, p, own, job.seeds[k], job.labels[k]))
     return inputs, tasks
+
+
+def _check_augment(recipe: Recipe, stated: Preprocessing | None) -> None:
+    if stated is not None and stated.backbone is not None and recipe.augment != "none":
+        raise BadParam(
+            "Pictures cannot be changed at random before a fixed backbone: it sees each of them once.",
+            "Set the random changes of the recipe to none.",
+        )
 
 
 def _kept(data: Dataset, mask: Array, label: str) -> Array:

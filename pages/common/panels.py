@@ -20,6 +20,8 @@ from typing import Any, ClassVar, Protocol
 import streamlit as st
 
 from disgorge_core.cases import Case
+from disgorge_core.jobs.features import CaseFeatures
+from disgorge_core.models.backbones.kept import keep_in
 from disgorge_core.registry import Registry
 from disgorge_core.types import Dataset
 from pages.common import messages, state
@@ -77,6 +79,7 @@ def current_view() -> View | None:
     case = state.current_case()
     if case is None:
         return None
+    keep_in(CaseFeatures(cases(), case.id))  # what a backbone gave for the case's records
     forget = state.current_forget(case)
     return View(case, state.current_model(case), forget[0] if forget else "", state.ui().run)
 

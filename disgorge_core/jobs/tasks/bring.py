@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from disgorge_core import training
+from disgorge_core.cases import Cases
 from disgorge_core.errors import BadModel, BadParam
 from disgorge_core.jobs.parts import part
 from disgorge_core.jobs.quality import split_quality
@@ -22,10 +25,22 @@ from disgorge_core.models.saved import save_model
 from disgorge_core.params import make
 from disgorge_core.registry import TASKS
 from disgorge_core.runs import TaskResult
+from disgorge_core.store import writing
 from disgorge_core.types import Dataset, Model, Progress, Recipe
 
 MODEL = "model"  # folder in the run: the model lies there until the user adds it to the case
+UPLOADS = "uploads"  # folder in the case: files that wait for their run
 HEADS = ("keep", "train")
+
+
+def taken_in(cases: Cases, case_id: str, file: Path) -> Path:
+    """A copy of an uploaded file that lasts until its run is done, or the case is purged; StoreError."""
+    cases.get(case_id)
+    folder = cases.workspace.case(case_id) / UPLOADS
+    copy = folder / f"{uuid.uuid4().hex}{file.suffix}"
+    with writing(copy) as draft:
+        shutil.copyfile(file, draft)
+    return copy
 
 
 @TASKS.register
@@ -61,6 +76,7 @@ class Bring:
         desk.report(Progress(0.97, "Measuring and storing the model"))
         splits = split_quality(model, logits(model, data.x), data)
         save_model(model, desk.folder / MODEL)
+        self._let_go(desk)
         notes = [*opened.notes, *_cut_short(backbone, data)]
         return TaskResult({"splits": splits, "notes": notes})
 
@@ -70,6 +86,11 @@ class Bring:
         return open_model(
             Path(self.path), data, recipe=recipe, trained_on=trained_on, name=self.label
         )
+
+    def _let_go(self, desk: Desk) -> None:
+        path = Path(self.path)
+        if path.parent == desk.cases.workspace.case(desk.case_id) / UPLOADS:
+            path.unlink(missing_ok=True)
 
     def _trained(self, model: Model, data: Dataset, desk: Desk) -> Model:
         if self.head == "keep":

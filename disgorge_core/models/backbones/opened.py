@@ -24,6 +24,7 @@ from disgorge_core.models.backbones.backbone import (
     read_backbone,
     write_about,
 )
+from disgorge_core.models.backbones.beside import check_beside, in_words_of
 from disgorge_core.models.backbones.head import Head, head_layers
 from disgorge_core.models.backbones.network import bounded_memory, built, in_words
 from disgorge_core.models.backbones.pictures import Pictures, read_pictures
@@ -33,7 +34,6 @@ from disgorge_core.models.reading.pretrained_zip import PICTURES, WEIGHTS
 from disgorge_core.models.weights import Weights
 from disgorge_core.types import Dataset
 
-WORDS = {"text": "texts", "image": "pictures", "table": "tables"}
 PROBES = (
     "One.",
     "Two words, or three.",
@@ -44,17 +44,7 @@ TRIAL = 2**31  # bytes that a first pass may take
 
 def matched(found: Pretrained, data: Dataset) -> Weights:
     """The weights of the head, its layers, and the backbone before it; raises BadModel."""
-    if data.kind != found.kind or data.task != "classification":
-        raise BadModel(
-            f"The model sorts {WORDS[found.kind]} into classes, and the dataset is for {data.task} of"
-            f" {WORDS[data.kind]}.",
-            f"Open it beside a dataset of {WORDS[found.kind]}.",
-        )
-    if found.outputs != len(data.classes):
-        raise BadModel(
-            f"The model tells apart {found.outputs:,} classes, the dataset {len(data.classes):,}.",
-            "Bring a model with one output for each class.",
-        )
+    check_beside(found, data)
     backbone, head, state = taken_apart(found)
     return Weights(
         state, ordered=True, layers=head.layers, notes=(*found.notes, HISTORY),
@@ -65,13 +55,6 @@ def matched(found: Pretrained, data: Dataset) -> Weights:
 HISTORY = (
     "Only the head is trained here. What the backbone was trained on is unknown and stays in it."
 )
-
-
-def in_words_of(data: Dataset, labels: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The model's labels as the dataset writes its classes; None where they are others."""
-    own = {name.strip().casefold(): name for name in data.classes}
-    named = [own.get(label.strip().casefold(), "") for label in labels]
-    return tuple(named) if sorted(named) == sorted(data.classes) else None
 
 
 def taken_apart(found: Pretrained) -> tuple[Backbone, Head, Mapping[str, Tensor]]:

@@ -9,6 +9,7 @@ import pytest
 
 import disgorge_core as dg
 from disgorge_core import disgorging, verbs
+from disgorge_core.errors import BadParam
 from disgorge_core.models.loading import load_model
 from disgorge_core.models.prediction import logits
 from disgorge_core.types import Model, Recipe, Tier
@@ -89,3 +90,8 @@ def test_shards_stand_on_one_backbone(trained, stories, forget):
     assert len({m.preprocessing.backbone.digest for m in sharded.members}) == 1
     found = dg.disgorge(sharded, stories, forget, "sisa")
     assert found.tier is Tier.EMPIRICAL and not set(found.model.seen) & set(forget.ids)
+
+
+def test_pictures_are_not_changed_at_random_before_a_fixed_backbone(trained, stories):
+    with pytest.raises(BadParam, match="random"):
+        dg.fit(stories, architecture=trained, recipe=replace(RECIPE, augment="flip"))

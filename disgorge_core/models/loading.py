@@ -19,6 +19,7 @@ from disgorge_core.models.weights import LARGEST, STATE_DICT, Unmatched, Weights
 from disgorge_core.params import make
 from disgorge_core.registry import ARCHITECTURES, MODEL_FORMATS
 from disgorge_core.types import (
+    Array,
     Column,
     Dataset,
     Layer,
@@ -48,8 +49,8 @@ class Stated(TypedDict, total=False):
         out, the file's own list, else one proposed from the weights.
     classes: the model's classes in the order of its outputs, if not the dataset's.
     preprocessing: "raw" (pixels / 255, numbers as they are), "standard" (mean 0, deviation 1 of the
-        training records), or one given; left out, the file's own, else raw for pictures and standard for
-        tables.
+        records that it was trained on), or one given; left out, the file's own, else raw for pictures
+        and standard for tables.
     recipe: how it was trained; left out, the file's own if that and the training records are known.
     trained_on: "unknown", "train" (the training split), or ids.
     limit: the largest file, in bytes.
@@ -83,7 +84,8 @@ def fitted_to(found: Weights | Model, dataset: Dataset, **stated: Unpack[Stated]
         return Loaded(model, None, ())
     p, about_p = found.preprocessing, tuple[str, ...]()
     if p is None or stated.get("preprocessing") is not None:
-        p, about_p = chosen_preprocessing(dataset, stated.get("preprocessing"))
+        seen = seen_ids(dataset, stated.get("trained_on", "unknown"))
+        p, about_p = chosen_preprocessing(dataset, stated.get("preprocessing"), seen)
     layers, proposal = _layers(found, dataset, p, stated)
     check_blocks(layers, dataset.kind)
     network = network_of(layers, own_names(layers, found.state))
@@ -210,9 +212,13 @@ def _order(classes: Sequence[str], data: Dataset) -> list[int]:
 
 
 def chosen_preprocessing(
-    data: Dataset, stated: Preprocessing | str | None
+    data: Dataset, stated: Preprocessing | str | None, seen: tuple[str, ...] | None = None
 ) -> tuple[Preprocessing, tuple[str, ...]]:
-    """The stated preprocessing, or the usual one with a note that it was assumed; raises BadModel."""
+    """The stated preprocessing, or the usual one with a note that it was assumed; raises BadModel.
+
+    What is fitted is fitted to the records that the model has `seen`, else to all training records.
+    """
+    rows = data.rows("train") if seen is None else np.array([data.row_of[name] for name in seen])
     if isinstance(stated, Preprocessing):
         return stated, ()
     if stated not in (None, "raw", "standard"):
@@ -221,19 +227,19 @@ def chosen_preprocessing(
         note = (
             "The words that it knows were not stated; those of the training records were assumed."
         )
-        return pre.fit(data, data.rows("train")), (note,)
+        return pre.fit(data, rows), (note,)
     how = stated or ("raw" if data.kind == "image" else "standard")
     notes = (f"The preprocessing was not stated; {how!r} was assumed.",) if stated is None else ()
     if how == "standard":
-        return pre.fit(data, data.rows("train")), notes
+        return pre.fit(data, rows), notes
     if data.kind == "image":
         return pre.fixed_pixels(data.shape[-1]), notes
-    return _raw_table(data), notes
+    return _raw_table(data, rows), notes
 
 
-def _raw_table(data: Dataset) -> Preprocessing:
-    """Numbers as they are, categories one-hot; the known categories are those of training records."""
-    fitted = pre.fit(data, data.rows("train"))
+def _raw_table(data: Dataset, rows: Array) -> Preprocessing:
+    """Numbers as they are, categories one-hot; the known categories are those of these records."""
+    fitted = pre.fit(data, rows)
     width = sum(column.width for column in fitted.columns)
     named: tuple[Column, ...] = fitted.columns
     numbers_only = all(column.values is None for column in named)

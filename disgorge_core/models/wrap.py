@@ -30,7 +30,7 @@ def wrap(
     """
     if not isinstance(module, nn.Module):
         raise BadModel(f"A {type(module).__name__} is no network.", "Give a torch.nn.Module.")
-    p, _ = chosen_preprocessing(dataset, preprocessing)
+    p, _ = chosen_preprocessing(dataset, preprocessing, seen_ids(dataset, trained_on))
     model = Model(
         name=name,
         members=(Member(copy.deepcopy(module).eval(), p),),

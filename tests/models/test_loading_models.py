@@ -516,3 +516,17 @@ def test_a_module_that_does_not_fit_is_refused(answer: Callable, says: str) -> N
 
 def test_only_modules_are_wrapped() -> None:
     assert "A dict is no network" in refused(wrap, network().state_dict() and {}, DATA)
+
+
+def test_scaling_is_fitted_to_the_records_that_were_seen(tmp_path: Path) -> None:
+    """A reference that never saw some records must not know their pixels either."""
+    net = network()
+    path = torch_file(tmp_path / "m.pt", net.state_dict())
+    seen = [str(name) for name in DATA.ids[DATA.rows("train")[10:]]]
+    model = load_model(path, DATA, preprocessing="standard", trained_on=seen)
+    own = DATA.x[[DATA.row_of[name] for name in seen]].astype(np.float64)
+    assert np.allclose(model.preprocessing.shift, own.mean((0, 1, 2)))
+    assert np.allclose(model.preprocessing.scale, 1 / own.std((0, 1, 2)))
+    assert wrap(net, DATA, preprocessing="standard", trained_on=seen).preprocessing.shift == (
+        pytest.approx(own.mean((0, 1, 2)))
+    )

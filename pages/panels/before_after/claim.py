@@ -61,6 +61,8 @@ def _figures(found: compared.Compared) -> None:
 def _references(found: compared.Compared) -> str:
     """How many, and how many of them the user brought."""
     total, own = len(found.comparison.references), found.values.get("uploaded", 0)
+    if own == total and own:
+        return f"{total}, your own"
     return f"{total} ({own} your own)" if own else f"{total}"
 
 

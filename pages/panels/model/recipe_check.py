@@ -31,9 +31,9 @@ WHY = (
     "from it for reasons that have nothing to do with the removed records."
 )
 READING = (
-    "One row a measure. The interval is where one more twin would lie (95 % for all rows together); a value "
-    "outside of it and of all twins speaks against the recipe. Inside, nothing speaks against it at this "
-    "number of twins."
+    "One row a measure. The interval is where one more twin would lie (95 % for all rows together), and at "
+    "least as wide as a difference that nobody would notice. A value outside of it and of all twins speaks "
+    "against the recipe; inside, nothing speaks against it at this number of twins."
 )
 ICONS = {
     "confirmed": ":green[:material/check_circle:]", "unconfirmed": ":red[:material/error:]",

@@ -10,7 +10,7 @@ import streamlit as st
 from disgorge_core.data.columns import column_names, column_of
 from disgorge_core.data.preprocessing import fixed_pixels
 from disgorge_core.errors import BadModel
-from disgorge_core.models.loading import chosen_preprocessing
+from disgorge_core.models.loading import chosen_preprocessing, seen_ids
 from disgorge_core.params import make
 from disgorge_core.types import SPLITS, Dataset, ForgetSet, Preprocessing, Recipe
 from pages.common import forms
@@ -48,18 +48,21 @@ OUTSIDE = (
 )
 
 
-def preprocessing(data: Dataset, key: str) -> Preprocessing:
+def preprocessing(
+    data: Dataset, key: str, trained_on: str | list[str] | None = None
+) -> Preprocessing:
     """How raw records become the network's input; raises BadModel for numbers that do not fit."""
+    seen = seen_ids(data, trained_on or "unknown")
     if data.kind == "text":
         st.caption(f"Preprocessing: {WORDS}")
-        return chosen_preprocessing(data, None)[0]
+        return chosen_preprocessing(data, None, seen)[0]
     options = PICTURES if data.kind == "image" else TABLES
     how = st.radio(
         "Preprocessing", list(options), format_func=options.__getitem__, key=f"{key}_prep",
         horizontal=True,
     )  # fmt: skip
     if how != "stated":
-        return chosen_preprocessing(data, how)[0]
+        return chosen_preprocessing(data, how, seen)[0]
     channels = data.shape[-1]
     left, right = st.columns(2)
     mean = left.text_input("Mean of each channel", ", ".join(["0.5"] * channels), key=f"{key}_mean")

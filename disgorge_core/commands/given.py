@@ -18,6 +18,7 @@ from disgorge_core.models.fit_check import class_order_check
 from disgorge_core.models.loading import Loaded, layers_from_json, open_model
 from disgorge_core.params import make
 from disgorge_core.registry import EXAMPLES
+from disgorge_core.training.closed_form import with_sums
 from disgorge_core.types import Dataset, ForgetSet, Model, Recipe
 
 PARTS = {
@@ -135,7 +136,7 @@ def _from_file(path: Path, asked: Namespace, data: Dataset, voice: Voice) -> Mod
         voice.note(note)
     if loaded.proposal is not None and "classes" not in said and data.classes:
         _order(loaded.model, data, voice)
-    return loaded.model
+    return with_sums(loaded.model, data)
 
 
 def stated_of(asked: Namespace, data: Dataset) -> dict[str, Any]:

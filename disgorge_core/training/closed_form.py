@@ -115,7 +115,8 @@ def with_sums(model: Model, data: Dataset) -> Model:
     The records that it is said to have seen are added up by its recipe; where the solution answers them
     as the model does (to SAME of the largest answer) it takes the model's place.
     """
-    if model.regime != REGIME or model.seen is None or model.recipe is None:
+    summed = "gram" in model.artefacts
+    if model.regime != REGIME or summed or model.seen is None or model.recipe is None:
         return model
     keep = _mask(data, model.seen)
     fitted = _fitted(data, blueprint(model, data), model.recipe, keep, "the model")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import nn
 
 from disgorge_core.errors import BadModel
 from disgorge_core.models.blueprint import layers_from_plain, network_of, own_names, plain_layers
+from disgorge_core.models.fit_check import apply_class_order, class_order_check
 from disgorge_core.models.layers import flat
 from disgorge_core.models.loading import load_model, open_model
 from disgorge_core.models.prediction import logits
@@ -95,6 +97,29 @@ def test_shortcuts_with_weights_are_recognised(
     assert found.proposal is not None
     assert any("residual blocks were recognised" in note for note in found.notes)
     assert np.abs(logits(found.model, DATA.x) - said(network)).max() < 1e-5
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_classes_in_another_order_are_found_and_put_right(tmp_path: Path, suffix: str) -> None:
+    """Outputs of a network that knows the digits are turned by three, whatever the format."""
+    data = replace(DATA, classes=tuple("0123456789"))
+    network = made(ResNet())
+    optimiser = torch.optim.Adam(network.parameters(), 0.03)
+    x = torch.from_numpy(DATA.x.astype(np.float32) / 255).permute(0, 3, 1, 2)
+    for _ in range(60):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(network(x), torch.tensor((DATA.y + 3) % 10)).backward()
+        optimiser.step()
+    path = saved(network, tmp_path / f"m{suffix}", layer_list("batchnorm2d"))
+    (tmp_path / "m.layers.json").write_text(json.dumps(layer_list("batchnorm2d")))
+    model = load_model(path, data)
+    found = class_order_check(model, data)
+    assert found.suggested
+    turned = apply_class_order(model, found.order)
+    assert class_order_check(turned, data).accuracy == found.best > 0.9
+    names = [str((k - 3) % 10) for k in range(10)]  # output k stands for this class
+    named = load_model(path, data, classes=names)
+    assert np.allclose(logits(named, DATA.x), logits(turned, DATA.x), atol=1e-5)
 
 
 def test_other_answers_give_another_network(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from disgorge_core.data.reading.limits import MOST_COLUMNS
 from disgorge_core.errors import BadData
 
 MOST_VALUES = 1000  # distinct texts of a category
 FEW_VALUES = 50  # so few distinct texts are a category in any table
-MOST_COLUMNS = 5000
 PROSE = 3  # words of a value, on average
 DATE = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?"
 

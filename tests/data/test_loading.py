@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from disgorge_core.data import kinds
 from disgorge_core.data.loading import dataset_of, load_dataset
 from disgorge_core.data.query import select
+from disgorge_core.data.reading.limits import MOST_COLUMNS
 from disgorge_core.data.roles import guess_roles
 from disgorge_core.registry import DATA_FORMATS
 from disgorge_core.types import Dataset, Roles
@@ -241,8 +241,8 @@ def test_infinite_labels_and_constant_values_are_refused() -> None:
 
 
 def test_too_many_columns_are_refused(tmp_path: Path) -> None:
-    header = ",".join(f"c{i}" for i in range(kinds.MOST_COLUMNS + 1))
-    row = ",".join("1" * (kinds.MOST_COLUMNS + 1))
+    header = ",".join(f"c{i}" for i in range(MOST_COLUMNS + 1))
+    row = ",".join("1" * (MOST_COLUMNS + 1))
     assert "5,001 columns" in refused(of_text, tmp_path, f"{header}\n{row}\n{row}\n")
 
 

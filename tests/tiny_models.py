@@ -32,7 +32,12 @@ def tokenizer(texts: Sequence[str], folder: Path) -> Any:
 
 
 def bert(
-    folder: Path, texts: Sequence[str], y: Array, labels: Sequence[str], steps: int = 60
+    folder: Path,
+    texts: Sequence[str],
+    y: Array,
+    labels: Sequence[str],
+    steps: int = 20,
+    rate: float = 1e-3,
 ) -> Path:
     """A BERT of two layers that learned to tell the texts apart."""
     library = transformers()
@@ -47,7 +52,7 @@ def bert(
         )
     )  # fmt: skip
     given = cut(list(texts), truncation=True, max_length=64, padding=True, return_tensors="pt")
-    _learn(network, dict(given), torch.tensor(y), steps, 1e-3)
+    _learn(network, dict(given), torch.tensor(y), steps, rate)
     network.save_pretrained(folder)
     return folder
 

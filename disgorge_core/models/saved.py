@@ -93,6 +93,8 @@ def _member_words(p: Preprocessing) -> dict[str, Any]:
     words = {"kind": p.kind, "fitted": p.fitted, "columns": columns}
     if p.kind == "text":
         return {**words, "length": p.length}
+    if p.backbone:
+        return {**words, "backbone": p.backbone.title}
     return {**words, "scaling": p.scaling} if p.kind == "table" else words
 
 

@@ -69,6 +69,11 @@ class Backbone(Protocol):
         """Numbers that it gives for a record."""
         ...
 
+    @property
+    def title(self) -> str:
+        """What it is, in a few words: "bert, 27,200 numbers"."""
+        ...
+
     def features(self, x_raw: Any) -> Array:
         """What it gives for raw records, (n, width) float32: for each alone, whatever the others are."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Collection
+from collections.abc import Container
 
 import streamlit as st
 
@@ -22,18 +22,28 @@ DEEPEST = 60  # percent of colour behind the strongest word
 NAMED = 5  # strongest words of each sign that are named
 
 
-def known_to(model: str) -> frozenset[str]:
+class AnyWord:
+    """What a model knows that reads pieces of words: it puts any word together."""
+
+    def __contains__(self, word: object) -> bool:
+        """Always."""
+        return True
+
+
+def known_to(model: str) -> Container[str]:
     """The words that a model knows; of several networks, those that any of them knows."""
     return _known_to(model, str(cases().workspace.root))
 
 
 @st.cache_data(show_spinner=False, max_entries=50)
-def _known_to(model: str, root: str) -> frozenset[str]:
+def _known_to(model: str, root: str) -> Container[str]:
     members = cases().model_card(model)["members"]
+    if any(member["kind"] == "backbone" for member in members):
+        return AnyWord()
     return frozenset(word for member in members for word in member["columns"][0][1] or ())
 
 
-def show(text: str, values: Array, limit: float, known: Collection[str]) -> None:
+def show(text: str, values: Array, limit: float, known: Container[str]) -> None:
     """The text with its words coloured by `values` (words read,), and the strongest words in a line.
 
     Colours end at ±`limit`.
@@ -43,7 +53,7 @@ def show(text: str, values: Array, limit: float, known: Collection[str]) -> None
         st.html(f'<p class="dg-strongest"><span>{title}</span> {_listed(found)}</p>')
 
 
-def marked(text: str, values: Array, limit: float, known: Collection[str]) -> str:
+def marked(text: str, values: Array, limit: float, known: Container[str]) -> str:
     """HTML of the text with a mark around each word that counts."""
     said, read = composed(text), words_of(text, len(values))
     parts, end = [], 0

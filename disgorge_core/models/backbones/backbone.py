@@ -78,6 +78,11 @@ class Backbone:
         """Numbers that it gives for a record."""
         return self.about.width
 
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
+        return f"{self.about.family}, {self.about.parameters:,} numbers"
+
     @cached_property
     def network(self) -> nn.Module:
         """The whole network in evaluation mode, with a head of no meaning; raises BadModel."""

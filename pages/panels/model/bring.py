@@ -19,7 +19,7 @@ from disgorge_core.types import Dataset, ForgetSet, Model
 from pages.common import messages, state
 from pages.common.panels import PANELS, Need, View
 from pages.common.services import cases
-from pages.panels.model import fits, layer_table, own_references, stated
+from pages.panels.model import fits, hugging_face, layer_table, own_references, stated
 
 ROUND = "bring_round"  # draft: which file came last
 REFUSED = (
@@ -65,14 +65,21 @@ class Bring:
             "Layer list, if you have one", type=[".json"], key=f"bring_layers{nth}", help=LIST
         )
         if file is None:
+            named = hugging_face.by_path()
+            if named is not None:
+                _Brought(view, without, named.key, named.path.stem).by_worker(named)
+                return
             st.markdown(COMES)
             messages.reading(REFUSED)
             own_references.shown(view)
             return
         key = f"{file.file_id}_{beside.file_id if beside else ''}"
         read = _read(key, file, beside)
-        found = _found(key, view.data.digest, read, view.data)
-        _Brought(view, without, key, Path(file.name).stem).draw(found)
+        brought = _Brought(view, without, key, Path(file.name).stem)
+        if hugging_face.is_for_a_worker(read.found):
+            brought.by_worker(hugging_face.Named(key, read.path, read.found))
+            return
+        brought.draw(_found(key, view.data.digest, read, view.data))
 
 
 def _purpose(view: View) -> tuple[str, ForgetSet] | None:
@@ -119,16 +126,17 @@ class _Brought:
         loaded, ready = self._stated(found, label)
         self._offer(loaded, ready)
 
+    def by_worker(self, named: hugging_face.Named) -> None:
+        """The other steps, for a model whose records pass a backbone."""
+        hugging_face.draw(self.view, named, self.without[1] if self.without else None, self._offer)
+
     def _stated(self, found: Weights, label: str) -> tuple[Loaded, bool]:
-        data, key = self.data, f"bring_{self.key}"
-        prepared = found.preprocessing
-        if prepared is None:
-            prepared = stated.preprocessing(data, key)
-        else:
-            st.caption("The file says how records become the network's input.")
-        layers = layer_table.layers(found, data, prepared, key)
+        data, key, second = self.data, f"bring_{self.key}", st.container()
         st.subheader("3 · What it was trained on, and how", anchor=False)
         seen = stated.trained_on(data, key, self.without[1] if self.without else None)
+        with second:  # above, but fitted to the records that are stated below
+            prepared = found.preprocessing or stated.preprocessing(data, key, seen)
+            layers = layer_table.layers(found, data, prepared, key)
         known = "unknown" if seen is None else seen
         about = {"architecture": layers, "preprocessing": prepared, "trained_on": known}
         loaded = fitted_to(found, data, name=label, **about)
@@ -170,6 +178,7 @@ class _Read:
 
     found: Weights | Model | Unmatched
     folder: TemporaryDirectory[str]
+    path: Path
 
 
 @st.cache_resource(
@@ -183,7 +192,7 @@ def _read(key: str, _file: UploadedFile, _beside: UploadedFile | None) -> _Read:
     if _beside is not None:
         (Path(folder.name) / "model.layers.json").write_bytes(_beside.getbuffer())
     try:
-        return _Read(read_model(path), folder)
+        return _Read(read_model(path), folder, path)
     except BaseException:
         folder.cleanup()
         raise

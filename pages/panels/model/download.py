@@ -8,6 +8,7 @@ import streamlit as st
 
 from disgorge_core.cases import Case
 from disgorge_core.jobs.cards import model_card
+from disgorge_core.models.backbones.leaving import pretrained_bytes, why_no_pretrained
 from disgorge_core.models.bundle import CARD, folder_bytes, weight_bytes
 from disgorge_core.models.saved import why_no_export
 from disgorge_core.models.scikit.leaving import has_gaps, pipeline_bytes, why_no_pipeline
@@ -16,12 +17,14 @@ from pages.common.services import cases
 from pages.panels.model.cards import names
 from pages.panels.model.overview import need_model
 
-SKOPS = ".skops"
+SKOPS, FOLDER = ".skops", ".hf.zip"
 FORMATS = {
     ".safetensors": "Weights and layer list; opens here again without questions.",
     ".pt": "A PyTorch state dict, under the key names that the model came with.",
     SKOPS: "A scikit-learn pipeline with equal answers, preprocessing included.",
+    FOLDER: "A Hugging Face folder, the head in place: `from_pretrained` opens it when it is unpacked.",
 }
+WHY_NOT = {SKOPS: why_no_pipeline, FOLDER: why_no_pretrained}
 GAPS = (
     'Columns here have gaps, so load it with `skops.io.load(file, trusted=["numpy.dtype"])`: scikit-learn\'s '
     "SimpleImputer remembers a number format."
@@ -47,7 +50,7 @@ def offer(case: Case, digest: str, key: str) -> None:
     """One line for each kind of file of a model; why not, where one cannot be it."""
     model = cases().model(digest)
     for suffix, note in FORMATS.items():
-        reason = why_no_pipeline(model) if suffix == SKOPS else why_no_export(model)
+        reason = WHY_NOT.get(suffix, why_no_export)(model)
         if reason is None:
             _line(case, digest, suffix, f"**{suffix}** {note}", key, _bytes(case, digest, suffix))
         else:
@@ -82,6 +85,8 @@ def _bytes(case: Case, digest: str, suffix: str) -> Callable[[], bytes]:
         model = cases().model(digest)
         if suffix == SKOPS:
             return pipeline_bytes(model, cases().dataset(case.dataset))
+        if suffix == FOLDER:
+            return pretrained_bytes(model, model_card(cases(), case.id, digest))
         if suffix == ".zip":
             return folder_bytes(model, model_card(cases(), case.id, digest))
         return weight_bytes(model, suffix)

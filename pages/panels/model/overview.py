@@ -54,6 +54,7 @@ def _facts(view: View, about: dict[str, Any]) -> dict[str, str]:
     seen = about["seen"]
     return {
         "Origin": html.escape(lineage["origin"]),
+        **_backbone(about),
         "Architecture": html.escape(about["architecture"] or "uploaded layers") + _settings(about),
         "Regime": html.escape(about["regime"]) + _pairs(about["regime_settings"]),
         "Parameters": f"{counted.parameters:,}"
@@ -67,8 +68,19 @@ def _facts(view: View, about: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _backbone(about: dict[str, Any]) -> dict[str, str]:
+    """What stands before the network that is trained here, if anything."""
+    title = about["members"][0].get("backbone", "")
+    if not title:
+        return {}
+    said = "stays as it is; its history is unknown"
+    return {"Backbone": f'{html.escape(title)} <span class="dg-muted">{said}</span>'}
+
+
 def _preprocessing(data: Dataset, members: list[dict[str, Any]]) -> str:
     first = members[0]
+    if first["kind"] == "backbone":
+        return "what the backbone gives for a record"
     if not first["fitted"]:
         return "stated in advance"
     if first["kind"] != "text":

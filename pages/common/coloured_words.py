@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Container
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -22,8 +23,11 @@ DEEPEST = 60  # percent of colour behind the strongest word
 NAMED = 5  # strongest words of each sign that are named
 
 
+@dataclass(frozen=True)
 class AnyWord:
     """What a model knows that reads pieces of words: it puts any word together."""
+
+    model: str  # what it is
 
     def __contains__(self, word: object) -> bool:
         """Always."""
@@ -38,8 +42,8 @@ def known_to(model: str) -> Container[str]:
 @st.cache_data(show_spinner=False, max_entries=50)
 def _known_to(model: str, root: str) -> Container[str]:
     members = cases().model_card(model)["members"]
-    if any(member["kind"] == "backbone" for member in members):
-        return AnyWord()
+    if members[0]["kind"] == "backbone":
+        return AnyWord(members[0]["backbone"])
     return frozenset(word for member in members for word in member["columns"][0][1] or ())
 
 

@@ -81,7 +81,9 @@ class Backbone:
     @property
     def title(self) -> str:
         """What it is, in a few words."""
-        return f"{self.about.family}, {self.about.parameters:,} numbers"
+        about = self.about
+        reads = f", reads the first {about.length:,} pieces of a text" if about.length else ""
+        return f"{about.family}, {about.parameters:,} numbers{reads}"
 
     @cached_property
     def network(self) -> nn.Module:

@@ -144,6 +144,9 @@ def _text(found: compared.Compared) -> dict[str, str] | None:
 def _unknown(found: compared.Compared, words: list[str]) -> None:
     """Which of the words the models do not know, in one line."""
     before, after = (coloured_words.known_to(found.values[w]) for w in ("before", "after"))
+    if isinstance(before, coloured_words.AnyWord):
+        messages.reading(f"Any word is put together from its pieces: {before.model}.")
+        return
     said = {
         "Unknown to both models": [w for w in words if w not in before and w not in after],
         "Known before, unknown after": [w for w in words if w in before and w not in after],

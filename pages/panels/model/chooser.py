@@ -42,6 +42,8 @@ def badges(digest: str) -> str:
         f":gray-badge[{as_written(about['regime'])}]",
         f":{known}-badge[training records {as_written(lineage['trained_on'])}]",
     ]
+    if about["members"][0].get("backbone"):
+        found.append(":red-badge[history of the backbone unknown]")
     if removed:
         found.append(f":violet-badge[{removed} removal{'s' if removed > 1 else ''} so far]")
     return " ".join(found)

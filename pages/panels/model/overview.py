@@ -54,8 +54,7 @@ def _facts(view: View, about: dict[str, Any]) -> dict[str, str]:
     seen = about["seen"]
     return {
         "Origin": html.escape(lineage["origin"]),
-        **_backbone(about),
-        "Architecture": html.escape(about["architecture"] or "uploaded layers") + _settings(about),
+        **_network(about),
         "Regime": html.escape(about["regime"]) + _pairs(about["regime_settings"]),
         "Parameters": f"{counted.parameters:,}"
         + (f" in {counted.networks} networks" if counted.networks > 1 else ""),
@@ -68,13 +67,21 @@ def _facts(view: View, about: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _backbone(about: dict[str, Any]) -> dict[str, str]:
-    """What stands before the network that is trained here, if anything."""
+def _network(about: dict[str, Any]) -> dict[str, str]:
+    """What it is built like; of a head its layers, and what stands before it."""
     title = about["members"][0].get("backbone", "")
     if not title:
-        return {}
+        return {
+            "Architecture": html.escape(about["architecture"] or "uploaded layers")
+            + _settings(about)
+        }
     said = "stays as it is; its history is unknown"
-    return {"Backbone": f'{html.escape(title)} <span class="dg-muted">{said}</span>'}
+    linear = [x["options"] for x in about["layers"] if x["kind"] == "linear"]
+    widths = " → ".join(f"{n:,}" for n in [linear[0]["inputs"], *(x["outputs"] for x in linear)])
+    return {
+        "Backbone": f'{html.escape(title)} <span class="dg-muted">{said}</span>',
+        "Head": f"linear {widths}",
+    }
 
 
 def _preprocessing(data: Dataset, members: list[dict[str, Any]]) -> str:
@@ -117,6 +124,8 @@ def _recipe(about: dict[str, Any]) -> None:
         return
     closed = about["regime"] == "closed form"
     names = [p for p in params_of(Recipe) if not p.advanced and (p.name in SOLVED or not closed)]
+    if about["members"][0].get("backbone"):  # all of the head learns, and pictures stay as they are
+        names = [p for p in names if p.name not in ("trainable", "augment")]
     told = {p.label: about["recipe"][p.name] for p in names}
     shown = {k: f"{v:.6g}" if isinstance(v, float) else f"{v}" for k, v in told.items()}
     if closed:

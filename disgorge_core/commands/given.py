@@ -65,6 +65,9 @@ def add_data(parser: Parser, *, required: bool = True, case: bool = False) -> No
         help="keep all records of one together when a split is drawn",
     )  # fmt: skip
     group.add_argument(
+        "--ignore", nargs="+", default=(), metavar="COLUMN", help="columns that no model shall see"
+    )
+    group.add_argument(
         "--picture-size", type=int, default=0, metavar="PIXELS", help="longer side of pictures"
     )
 
@@ -77,7 +80,7 @@ def open_data(asked: Namespace, voice: Voice) -> Opened:
     parts = {part: getattr(asked, part) for part in PARTS}
     data = load_dataset(
         asked.data, **parts, task=asked.task, seed=asked.split_seed, group=asked.group,
-        size=asked.picture_size,
+        ignore=asked.ignore, size=asked.picture_size,
     )  # fmt: skip
     for note in data.notes:
         voice.note(note)

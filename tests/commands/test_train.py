@@ -92,7 +92,16 @@ def test_every_part_that_data_can_have_is_a_flag():
     known = inspect.signature(dg.load_dataset).parameters
     parts = {name for name, p in known.items() if p.annotation == "str | None"} - {"name", "task"}
     assert parts == set(PARTS)
-    assert set(known) - parts == {"path", "name", "task", "seed", "group", "size", "limit"}
+    others = {"path", "name", "task", "seed", "group", "ignore", "size", "limit"}
+    assert set(known) - parts == others
+
+
+def test_ignored_columns_are_not_learnt_from(call, given, data, tmp_path):
+    names = [str(name) for name in data.x.columns]
+    words = ["--epochs", 1, "--ignore", *names[:2]]
+    assert call("train", *given, "--out", tmp_path / "m", *words)[0] == 0
+    seen = [column.name for column in dg.load_model(tmp_path / "m", data).preprocessing.columns]
+    assert seen == names[2:]
 
 
 def test_texts_and_drawn_splits(call, tmp_path):

@@ -119,6 +119,7 @@ NOT_KNOWN: dict[str, str] = {
     "stated": "Which records it was trained on was stated by its owner, not seen here.",
     "preprocessing": "Its preprocessing was fitted to records; they are those named above as far as that is "
     "known.",
+    "backbone": "What the fixed backbone before the trained head was trained on is not known.",
     "elsewhere": "What was removed before it came here, if anything, is not recorded.",
     "attacks": "No attack was run on it: membership inference, extraction and relearning were not tested.",
     "copies": "Copies of the data, and of earlier models, in other places were not looked for.",

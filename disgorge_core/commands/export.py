@@ -40,7 +40,7 @@ WHAT = {
     "forget": "the records to remove (.json: ids with reason and author)",
     "records": "every record before and after",
     "model": "the model's folder",
-    "weights": "the weights as one file (.safetensors, .pt, .skops)",
+    "weights": "the weights as one file (.safetensors, .pt, .skops; .zip: a Hugging Face folder)",
     "script": "Python that does a run of the workspace again",
 }
 

@@ -95,7 +95,8 @@ def add_model(parser: Parser) -> None:
     group = parser.add_argument_group("model")
     group.add_argument(
         "--model", metavar="PATH",
-        help="our folder, or a file (.safetensors, .pt, .skops); with --example also the name of its model",
+        help="our folder, a file (.safetensors, .pt, .skops), a Hugging Face folder or .zip; with --example "
+        "also the name of its model",
     )  # fmt: skip
     more = parser.add_argument_group("what a file of weights does not say")
     more.add_argument("--layers", type=Path, metavar="FILE", help="its layers, as JSON")

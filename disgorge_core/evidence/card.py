@@ -74,18 +74,19 @@ def _facts(pairs: Mapping[str, object], code: bool = False) -> list[str]:
 
 
 def _model(card: Card) -> dict[str, object]:
-    m = card.model
+    m, p = card.model, card.model.preprocessing
     networks = f" in {len(m.members)} networks" if len(m.members) > 1 else ""
     names = m.classes[:MOST_CLASSES]
     more = f" and {len(m.classes) - len(names)} more" if len(m.classes) > len(names) else ""
     return {
         "Task": m.task,
         **({"Classes": ", ".join(names) + more} if names else {}),
+        **({"Backbone": f"{p.backbone.title}; never trained here"} if p.backbone else {}),
         "Architecture": m.architecture or "layers of an uploaded network",
         "Parameters": f"{m.parameters:,}{networks}",
         "Regime": m.regime,
         "Answers": RULES.get(m.rule, m.rule),
-        "Preprocessing": "fitted to its training records" if m.preprocessing.fitted else "stated in advance",
+        "Preprocessing": "fitted to its training records" if p.fitted else "stated in advance",
         "Origin": m.lineage.origin,
     }  # fmt: skip
 
@@ -148,6 +149,7 @@ def not_known(card: Card) -> list[str]:
     m = card.model
     keys = [{"unknown": "history", "stated": "stated"}.get(m.lineage.trained_on, "")]
     keys += ["preprocessing"] if m.preprocessing.fitted and m.lineage.trained_on != "known" else []
+    keys += ["backbone"] if m.preprocessing.backbone else []
     keys += ["elsewhere"] if m.lineage.origin in ("uploaded", "wrapped") else []
     found = [words.NOT_KNOWN[key] for key in (*keys, "attacks", "copies", "use") if key]
     return [*found, words.NOT_AUDITED]

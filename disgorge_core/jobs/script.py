@@ -171,6 +171,27 @@ def _map(r: _Run) -> str:
     )  # fmt: skip
 
 
+def _bringing(r: _Run) -> str:
+    """The file that a browser sent is kept no longer than its run: its owner names it again."""
+    request = r.request
+    trained_on = request["trained_on"]
+    recipe = _Code(_inline("dg.Recipe", request["recipe"])) if request["recipe"] else None
+    call = {
+        "dataset": _Code("data"),
+        "name": request["label"],
+        "trained_on": trained_on,
+        "recipe": recipe,
+    }
+    fresh = ["model = dg.refit(model, data, keep=np.ones(len(data), dtype=bool))"]
+    return _text(
+        *r.opening("import numpy as np"),
+        "",
+        _call("model = dg.load_model", (repr(request["path"]),), call),
+        *(fresh if request["head"] == "train" else []),
+        "print(model.digest)",
+    )
+
+
 def _queued(r: _Run) -> str:
     """Any other task: the request itself, put into the queue again."""
     root = str(r.cases.workspace.root)
@@ -186,6 +207,7 @@ def _queued(r: _Run) -> str:
 
 WRITERS: Mapping[str, Callable[[_Run], str]] = {
     "disgorge": _removal, "train": _training, "influence": _influence, "embed": _map,
+    "bring": _bringing,
 }  # fmt: skip
 
 

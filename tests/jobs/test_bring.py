@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,14 +15,18 @@ from disgorge_core import verbs
 from disgorge_core.cases import Cases, Recent
 from disgorge_core.data.address import digest
 from disgorge_core.errors import BadModel, BadParam
+from disgorge_core.jobs.cards import model_card
 from disgorge_core.jobs.features import CaseFeatures
+from disgorge_core.jobs.script import script
 from disgorge_core.jobs.task import QUEUE, Desk, canonical, task_of
+from disgorge_core.jobs.worker import work
 from disgorge_core.models.backbones.backbone import Backbone
 from disgorge_core.models.backbones.kept import kept_in
 from disgorge_core.models.prediction import logits
 from disgorge_core.models.saved import load_model_folder
 from disgorge_core.store import Workspace
 from disgorge_core.types import Dataset, Model, Progress, silent
+from disgorge_core.words import NOT_KNOWN
 from tests import tiny_models
 from tests.training.small_texts import texts
 
@@ -133,3 +139,27 @@ def test_what_is_no_such_model_is_refused(desk, tmp_path):
         brought(desk, tmp_path, head="train")
     with pytest.raises(BadModel, match="no model of a known kind"):
         brought(desk, tmp_path)
+
+
+@pytest.mark.parametrize("head", ["keep", "train"])
+def test_its_script_makes_the_same_model(head, desk, folder):
+    request = {
+        "task": "bring",
+        "path": str(folder),
+        "label": "it's",
+        "head": head,
+        "recipe": RECIPE,
+    }
+    run = desk.cases.queue(desk.case_id, canonical({**request, "trained_on": "train"}, QUEUE))
+    work(desk.cases, run)
+    assert run.state == "done", run.problem
+    said = io.StringIO()
+    with redirect_stdout(said):
+        exec(compile(script(desk.cases, run), "script", "exec"), {})
+    assert said.getvalue().split()[-1] == load_model_folder(run.folder / "model").digest
+    card = model_card(
+        desk.cases,
+        desk.case_id,
+        desk.cases.add_model(desk.case_id, load_model_folder(run.folder / "model")),
+    )
+    assert NOT_KNOWN["backbone"] in card and "never trained here" in card

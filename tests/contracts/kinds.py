@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -13,8 +15,10 @@ from disgorge_core.cases import Case, Cases
 from disgorge_core.data.address import addressed
 from disgorge_core.data.forget_set import from_mask
 from disgorge_core.data.loading import dataset_of
+from disgorge_core.models.loading import load_model
 from disgorge_core.registry import EXAMPLES
-from disgorge_core.types import Array, Dataset, Recipe
+from disgorge_core.types import Array, Dataset, Model, Recipe
+from tests import tiny_models
 
 SMALL = {"text": ("text_mean", {}), "image": ("mlp", {"width": 8}), "table": ("mlp", {"width": 8})}
 
@@ -46,6 +50,8 @@ DATA: dict[str, Callable[[], Dataset]] = {
     "table": lambda: part(EXAMPLES["adult"]().dataset(), 600),
     "numbers": diabetes,
     "texts": lambda: part(EXAMPLES["addresses"]().dataset(), 300),
+    "texts behind a BERT": lambda: part(EXAMPLES["addresses"]().dataset(), 150),
+    "pictures behind a ViT": lambda: part(EXAMPLES["digits"]().dataset(), 150),
 }
 
 
@@ -54,10 +60,25 @@ def forgotten(data: Dataset) -> Array:
     return np.arange(len(data)) % 9 == 0
 
 
+def behind(data: Dataset) -> Model:
+    """A head behind a tiny backbone that transformers made for these records."""
+    with TemporaryDirectory() as place:
+        folder = Path(place) / "model"
+        if data.kind == "text":
+            tiny_models.bert(
+                folder, [str(t) for t in data.x.iloc[:, 0]], data.y, data.classes, steps=5
+            )
+        else:
+            tiny_models.vit(folder, data, data.classes, steps=5)
+        return load_model(folder, data)
+
+
 def made(cases: Cases, kind: str) -> Case:
     """A case of this kind with a trained model and a forget set."""
     data = DATA[kind]()
     architecture, settings = SMALL[data.kind]
+    if "behind" in kind:
+        architecture, settings = behind(data), {}
     recipe = Recipe(epochs=6, lr=0.05, batch=32, optimiser="adam", seed=1)
     model = training.fit(data, architecture, recipe, settings=settings, name="small")
     case = cases.create(kind, data, [model])

@@ -136,6 +136,16 @@ def test_hidden_squares_of_a_picture(vit):
     assert np.allclose(found[0, :4, 4:], fall, atol=1e-4)
 
 
+def test_a_backbone_that_was_first_used_without_gradients(vit):
+    model, data = vit
+    old = model.preprocessing.backbone
+    fresh = type(old)(old.folder, old.about, old.digest)
+    p = replace(model.preprocessing, backbone=fresh)
+    again = replace(model, members=(replace(model.members[0], preprocessing=p),))
+    logits(again, data.x[:3])
+    assert VIEWS["integrated_gradients"](steps=8).attribute(again, data.x[:1], data.y[:1]).any()
+
+
 def test_shards_are_averaged(bert):
     twice = replace(bert, members=bert.members * 2)
     one, two = (

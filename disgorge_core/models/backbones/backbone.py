@@ -91,7 +91,8 @@ class Backbone:
         if not self.folder.is_dir() or content_digest(self.folder) != self.digest:
             raise BadModel("The backbone of the model is damaged or gone.", "Open the model again.")
         found = pretrained.read_folder(self.folder)
-        return built(self.folder, found, self.about.outputs, self.about.head)
+        with torch.inference_mode(False):  # whoever asks first: gradients may pass through it later
+            return built(self.folder, found, self.about.outputs, self.about.head)
 
     @cached_property
     def reader(self) -> Texts | Pictures:

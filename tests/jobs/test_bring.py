@@ -65,7 +65,7 @@ def afresh(model: Model) -> Model:
     old = model.preprocessing.backbone
 
     class Still(Backbone):
-        def _of(self, record):
+        def one(self, record):
             raise AssertionError("a feature was computed")
 
     backbone = Still(old.folder, old.about, old.digest)

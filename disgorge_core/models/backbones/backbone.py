@@ -27,14 +27,14 @@ from disgorge_core import store
 from disgorge_core.errors import BadModel
 from disgorge_core.models.backbones import kept, pretrained
 from disgorge_core.models.backbones.network import built, in_words
+from disgorge_core.models.backbones.passing import stretches
 from disgorge_core.models.backbones.pictures import Pictures, read_pictures
 from disgorge_core.models.backbones.texts import Texts, read_tokenizer
 from disgorge_core.models.reading.pretrained_zip import CONFIG, PICTURES, WEIGHTS
-from disgorge_core.types import Array, Progress, Report, digest_of, silent
+from disgorge_core.types import Array, Report, digest_of, silent
 
 ABOUT = "backbone.json"
 FORMAT = 1
-STRETCH = 512  # records that are computed before they are kept
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,16 @@ class Backbone:
         reads = f", reads the first {about.length:,} pieces of a text" if about.length else ""
         return f"{about.family}, {about.parameters:,} numbers{reads}"
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers its network is."""
+        return self.about.parameters
+
+    @property
+    def said(self) -> str:
+        """What it is called while it works."""
+        return self.about.family
+
     @cached_property
     def network(self) -> nn.Module:
         """The whole network in evaluation mode, with a head of no meaning; raises BadModel."""
@@ -109,21 +119,12 @@ class Backbone:
         keys = [kept.key_of(content(record)) for record in records]
         known = self._place()
         missing = known.missing(keys)
-        for done in range(0, len(missing), STRETCH):
-            stretch = missing[done : done + STRETCH]
-            rows = [
-                self._tell(records[i], done + n, len(missing), report)
-                for n, i in enumerate(stretch)
-            ]
-            known.add([keys[i] for i in stretch], np.stack(rows))
+        for part, values in stretches(self, [records[i] for i in missing], report):
+            known.add([keys[i] for i in missing[part]], values)
         return known.of(keys)
 
-    def _tell(self, record: Any, done: int, count: int, report: Report) -> Array:
-        said = f"record {done + 1:,} of {count:,} through the {self.about.family}"
-        report(Progress(done / count, said))
-        return self._of(record)
-
-    def _of(self, record: Any) -> Array:
+    def one(self, record: Any) -> Array:
+        """Features (width,) of one record; raises BadModel."""
         with self._lock, torch.inference_mode(), in_words("read a record"):
             found = self.given(**self.inputs(record))[0].numpy()
         if found.shape != (self.width,) or not np.isfinite(found).all():

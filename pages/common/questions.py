@@ -35,6 +35,8 @@ CURVATURE = (
 SAID = {
     "embed": "Reading how the model sees each record",
     "overview": "Asking the model about every record",
+    "predict": "Asking both models",
+    "attribute": "Asking both models, many times over: up to some minutes for a large backbone",
     "neighbours": "Looking for records that are alike",
     "near_duplicates": "Looking for near-duplicates",
     "one_query": CURVATURE,

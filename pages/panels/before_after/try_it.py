@@ -19,7 +19,7 @@ from disgorge_core.types import Dataset
 from pages.common import charts, coloured_words, compared, gallery, messages
 from pages.common.draw_pad import draw_pad
 from pages.common.panels import PANELS, Need, View
-from pages.common.services import lanes
+from pages.common.questions import ask_soon, patient
 
 LARGEST = 20_000_000  # pixels of an uploaded picture
 NAMED = 8  # unknown words that are named
@@ -37,6 +37,7 @@ class TryIt:
         """A finished run."""
         return None if compared.current(view) else compared.NOTHING
 
+    @patient
     def draw(self, view: View) -> None:
         """The input on the left, the answers on the right."""
         found = compared.current(view)
@@ -54,8 +55,7 @@ class TryIt:
 
 def _answers(view: View, found: compared.Compared, record: Any) -> None:
     models = [found.values["before"], found.values["after"]]
-    request = {"task": "predict", "models": models, "record": record}
-    result = lanes().ask(view.case.id, request)
+    result = ask_soon(view.case, "predict", models=models, record=record)
     before, after = (softmax(np.asarray(result.arrays[f"logits_{k}"]))[0] for k in range(2))
     if bool(np.asarray(result.arrays["withheld_1"])[0]):
         st.warning("The output guard withholds the answer after.", icon=":material/block:")

@@ -12,7 +12,7 @@ from disgorge_core.registry import VIEWS
 from disgorge_core.types import Array
 from pages.common import charts, coloured_words, compared, gallery, messages, state
 from pages.common.panels import PANELS, Need, View
-from pages.common.services import lanes
+from pages.common.questions import ask_soon, patient
 
 OFFERED = 200  # records in the list
 WHEN = ("before", "after")
@@ -29,6 +29,7 @@ class Why:
         """A finished run."""
         return None if compared.current(view) else compared.NOTHING
 
+    @patient
     def draw(self, view: View) -> None:
         """Choose a record and a view; see both models' maps on one scale."""
         found = compared.current(view)
@@ -42,11 +43,9 @@ class Why:
         )
         target = int(found.data.y[row]) if found.data.task == "classification" else 0
         models = [found.values["before"], found.values["after"]]
-        request = {
-            "task": "attribute", "models": models, "view": kind, "rows": [row], "target": [target],
-        }  # fmt: skip
-        with st.spinner("Asking both models", show_time=True):
-            result = lanes().ask(view.case.id, request)
+        result = ask_soon(
+            view.case, "attribute", models=models, view=kind, rows=[row], target=[target]
+        )
         _show(found, row, result)
         messages.reading(VIEWS[kind].reading)
 

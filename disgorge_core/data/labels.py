@@ -35,6 +35,14 @@ def targets(values: pd.Series, task: str | None = None) -> Targets:
     return _classes(values)
 
 
+def as_numbers(values: pd.Series) -> pd.Series:
+    """The numbers that texts are, as names of folders can be; the texts as they are where one is none."""
+    if pd.api.types.is_numeric_dtype(values) or values.isna().any():
+        return values
+    numbers = pd.to_numeric(values.astype("str"), errors="coerce")
+    return values if numbers.isna().any() or np.isinf(numbers).any() else numbers
+
+
 def guess_task(values: pd.Series) -> str:
     """Regression for numbers of many values, if they have fractions or most values are rare."""
     distinct = values.nunique()

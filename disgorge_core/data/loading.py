@@ -14,7 +14,7 @@ import pandas as pd
 from disgorge_core.data.address import addressed
 from disgorge_core.data.ids import ids_of
 from disgorge_core.data.kinds import date_columns, features, tidy
-from disgorge_core.data.labels import targets
+from disgorge_core.data.labels import as_numbers, targets
 from disgorge_core.data.near.content import equal_content
 from disgorge_core.data.reading.found import Found
 from disgorge_core.data.reading.process import read_apart
@@ -130,6 +130,8 @@ def dataset_of(
     dates = date_columns(frame)
     frame = tidy(frame)
     chosen = choose(frame, parts or {}, pictures is not None)
+    if task == "regression":
+        frame[chosen.roles.label] = as_numbers(frame[chosen.roles.label])
     target = targets(frame[chosen.roles.label], task)
     ids = ids_of(frame, chosen.roles.id)
     check_there(frame, ignore)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
 
@@ -30,6 +31,7 @@ TEXTS = (
     "document", "comment", "tweet", "utterance", "post",
 )  # fmt: skip
 PARTS = ("label", "id", "owner", "source", "split", "text", "near")
+FEW_CODES = 12  # distinct whole numbers that can be classes
 SAMPLE = 1000  # rows that tell how long the texts of a column are
 
 
@@ -57,8 +59,8 @@ def choose(frame: pd.DataFrame, parts: Mapping[str, str | None], pictures: bool)
     if stated.get("label") == "":
         raise BadData("A dataset needs a label.", "Name the column that a model shall learn.")
     free = frame.drop(columns=[column for column in stated.values() if column])
-    guessed = _guessed(free, pictures or "text" in stated) if len(free.columns) else {}
-    said = tuple(_reason(k, v) for k, v in guessed.items() if v and k not in stated)
+    guessed = _guessed(free, pictures, stated) if len(free.columns) else {}
+    said = tuple(_reason(k, v) for k, v in guessed.items() if v)
     return Guess(*_roles({**guessed, **stated}), said)
 
 
@@ -72,16 +74,20 @@ def _roles(found: Mapping[str, str]) -> tuple[Roles, str]:
     return Roles(**{"label": "", **{k: v for k, v in found.items() if k != "split"}}), split
 
 
-def _guessed(frame: pd.DataFrame, pictures: bool) -> dict[str, str]:
+def _guessed(frame: pd.DataFrame, pictures: bool, stated: Collection[str] = ()) -> dict[str, str]:
+    """A column for each part that is not stated, "" for none; a column plays one part only."""
     found = {"split": _split(frame), "label": _named(frame, LABELS), "id": _id(frame)}
+    found = {part: name for part, name in found.items() if part not in stated}
     for part, names in (("owner", OWNERS), ("source", SOURCES), ("near", NEAR)):
         name = _named(frame, names)
-        found[part] = "" if name in found.values() else name  # a column plays one part only
-    if not found["label"]:
-        found["label"] = _last_with_few_values(frame, taken=set(found.values()))
-    if found["id"] == found["label"]:
+        if part not in stated:
+            found[part] = "" if name in found.values() else name
+    if found.get("label") == "":
+        found["label"] = _label(frame, taken=set(found.values()))
+    if found.get("id") and found["id"] == found.get("label"):
         found["id"] = ""
-    found["text"] = "" if pictures else _text(frame, taken=set(found.values()))
+    if "text" not in stated:
+        found["text"] = "" if pictures else _text(frame, taken=set(found.values()))
     return found
 
 
@@ -99,15 +105,34 @@ def check_there(frame: pd.DataFrame, columns: Iterable[str]) -> None:
 
 
 def _named(frame: pd.DataFrame, names: tuple[str, ...]) -> str:
-    by_word = {str(name).strip().lower().replace(" ", "_"): str(name) for name in frame.columns}
+    by_word = {_plain(name): str(name) for name in frame.columns}
     return next((by_word[name] for name in names if name in by_word), "")
 
 
-def _last_with_few_values(frame: pd.DataFrame, taken: set[str]) -> str:
-    """The last column with some but not too many distinct values that plays no other part."""
-    free = [name for name in reversed(frame.columns) if str(name) not in taken]
-    some = (name for name in free if 2 <= frame[name].nunique() <= FEW_VALUES)
-    return str(next(some, free[0] if free else frame.columns[-1]))
+def _plain(name: object) -> str:
+    return str(name).strip().lower().replace(" ", "_")
+
+
+def _label(frame: pd.DataFrame, taken: Collection[str]) -> str:
+    """The class that stands nearest to a text, else the last one; else the last column of few values."""
+    splits = {str(name) for name in frame.columns if _plain(name) in SPLIT_NAMES}
+    names = [str(name) for name in frame.columns]
+    free = [name for name in names if name not in taken and name not in splits] or names
+    classes = [name for name in free if _is_class(frame[name])]
+    text = _named(frame, TEXTS)
+    if classes and text and words_in(frame[text]) >= PROSE:
+        return min(classes, key=lambda name: abs(names.index(name) - names.index(text) - 0.5))
+    few = [name for name in free if 2 <= frame[name].nunique() <= FEW_VALUES]
+    return (classes or few or free)[-1]
+
+
+def _is_class(values: pd.Series) -> bool:
+    """Words that come again and again, or a few whole numbers without a gap: no counts, no amounts."""
+    known = values.dropna().unique()
+    if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
+        return 2 <= len(known) <= min(FEW_VALUES, len(values) // 2)
+    whole = sorted(known)
+    return 2 <= len(whole) <= FEW_CODES and all(b - a == 1 for a, b in pairwise(whole))
 
 
 def _id(frame: pd.DataFrame) -> str:

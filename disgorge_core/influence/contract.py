@@ -1,7 +1,8 @@
 """What every estimator offers, and the little that they share.
 
 An estimator is a frozen dataclass with `@ESTIMATORS.register` and class attributes `name`, `title`, `unit`,
-`limits` (where it fails, in one sentence), `order`; its fields are settings made by `param(...)`.
+`limits` (where it fails, in one sentence), `order`, and `tasks` where it is for one kind of task only; its
+fields are settings made by `param(...)`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from disgorge_core.errors import BadParam, NotApplicable
+from disgorge_core.registry import ESTIMATORS
 from disgorge_core.types import Array, Dataset, Model, Report, Scores, silent
 
 TARGETS = ("margin", "loss")
@@ -20,6 +22,12 @@ OUTPUTS = {
     ("regression", "margin"): "residual of the record (prediction minus value)",
     ("regression", "loss"): "loss of the record (half squared error)",
 }
+
+
+def estimators_for(task: str) -> list[str]:
+    """Names of the registered estimators that are for this task."""
+    kinds = ((name, ESTIMATORS[name]) for name in ESTIMATORS)
+    return [name for name, kind in kinds if task in getattr(kind, "tasks", (task,))]
 
 
 class Estimator(Protocol):

@@ -28,6 +28,7 @@ class Neighbours:
     unit = "Likeness from -1 to 1; not a change of the output."
     limits = "It knows nothing of the loss or the weights; sums over many records rank badly."
     order = 30
+    tasks = ("classification",)
 
     def score(
         self,

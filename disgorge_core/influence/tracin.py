@@ -37,6 +37,7 @@ class TracIn:
         "count, and without curvature the size has no unit."
     )
     order = 40
+    tasks = ("classification",)
 
     def score(
         self,

@@ -128,42 +128,6 @@ def test_whole_numbers_as_ids_have_no_point() -> None:
     assert data.ids[:3].tolist() == ["0", "3", "6"]
 
 
-# --- guesses ------------------------------------------------------------------------------------
-
-
-def test_roles_are_guessed_with_reasons() -> None:
-    words = np.resize(["train", "test"], 200)
-    frame = people().rename(columns={"income": "label"}).assign(split=words)
-    guess = guess_roles(frame)
-    assert (guess.roles.label, guess.roles.id, guess.roles.owner) == (
-        "label",
-        "person_id",
-        "artist",
-    )
-    assert guess.split == "split"
-    assert len(guess.reasons) == 4
-    assert all(reason.startswith("The column '") for reason in guess.reasons)
-
-
-def test_an_id_is_only_guessed_if_it_can_be_one() -> None:
-    frame = people()
-    assert guess_roles(frame.assign(person_id="same")).roles.id == ""
-    gap = frame["person_id"].where(frame.index > 0)
-    assert guess_roles(frame.assign(person_id=gap)).roles.id == ""
-
-
-def test_without_a_usual_name_the_label_is_the_last_column_with_few_values() -> None:
-    assert guess_roles(people()[["age", "town", "story"]]).roles.label == "town"
-
-
-def test_stated_parts_are_not_guessed_over() -> None:
-    data = dataset_of(people(), "d", {"label": "member", "id": "", "owner": ""})
-    assert (data.roles.label, data.roles.id, data.roles.owner) == ("member", "", "")
-    assert "income" in data.x.columns
-    assert "artist" in data.x.columns
-    assert not any("as the id" in note for note in data.notes)
-
-
 # --- what is refused ----------------------------------------------------------------------------
 
 

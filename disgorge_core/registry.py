@@ -88,5 +88,6 @@ ESTIMATORS: Registry[Any] = Registry("influence estimator", "disgorge_core.influ
 PROJECTIONS: Registry[Any] = Registry("projection", "disgorge_core.projections")
 VIEWS: Registry[Any] = Registry("attribution view", "disgorge_core.explain")
 EXAMPLES: Registry[Any] = Registry("worked example", "disgorge_core.examples")
+CHECKS: Registry[Any] = Registry("check", "disgorge_core.audit.checks")
 TASKS: Registry[Any] = Registry("task", "disgorge_core.jobs.tasks")
 COMMANDS: Registry[Any] = Registry("command", "disgorge_core.commands")

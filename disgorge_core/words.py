@@ -83,6 +83,9 @@ RESERVATIONS: dict[str, str] = {
     "backbone unknown": "The part of the network that was not trained here has an unknown history.",
     "head rebuilt": "The head was trained again without the records; the backbone before it is kept, and its "
     "history is unknown.",
+    "start kept": "All of the network was trained again without the records, from the weights that it came "
+    "with; the history of those is unknown.",
+    "start unknown": "The weights that the training started from have an unknown history.",
     "by looking": "The records were chosen by looking at the model; the bound does not cover this.",
     "near": "{detail} kept records are near-duplicates of removed ones.",
     "not in training": "{detail} of the chosen records were not trained on; only the others can be "
@@ -120,12 +123,107 @@ NOT_KNOWN: dict[str, str] = {
     "preprocessing": "Its preprocessing was fitted to records; they are those named above as far as that is "
     "known.",
     "backbone": "What the fixed backbone before the trained head was trained on is not known.",
+    "start": "What the weights that the training started from were trained on is not known.",
     "elsewhere": "What was removed before it came here, if anything, is not recorded.",
     "attacks": "No attack was run on it: membership inference, extraction and relearning were not tested.",
     "copies": "Copies of the data, and of earlier models, in other places were not looked for.",
     "use": "How well it does on data from elsewhere was not measured.",
 }
 NO_REMOVAL = "No removal is recorded for this model."
+
+
+@dataclass(frozen=True)
+class VerdictWords:
+    """How a verdict is shown: its title, what it means, and what it does not show."""
+
+    title: str
+    means: str
+    leaves_open: str
+
+
+UNTRIED = "Attacks that were not tried, and copies of the records elsewhere."
+VERDICTS: dict[str, VerdictWords] = {
+    "exact": VerdictWords(
+        "Exact by construction",
+        "The model was made by a run whose inputs exclude the records; the tests did not contradict it.",
+        "That the log of the run is true, and what near-duplicates among the kept records carry.",
+    ),
+    "certified": VerdictWords(
+        "Certified {bound}",
+        "An observer's odds change at most by the certified factor, if the listed assumptions hold; the "
+        "tests did not contradict it.",
+        "The assumptions themselves.",
+    ),
+    "not distinguishable": VerdictWords(
+        "Not distinguishable from references at this power",
+        "The model behaves as models do that never saw the records: what may be left of the trace is "
+        "within the tolerance that was agreed beforehand.",
+        UNTRIED,
+    ),
+    "reduced": VerdictWords(
+        "Reduced",
+        "Less of the records' trace is left than before, but the model was not shown to behave as if it "
+        "had never seen them.",
+        f"How much an attacker can still get out. {UNTRIED}",
+    ),
+    "no trace": VerdictWords(
+        "No measurable trace before or after",
+        "The same tests could not tell the original from models that never saw the records either. This "
+        "is no merit of the method.",
+        "Traces that these tests do not see. More references make them sharper.",
+    ),
+    "no effect": VerdictWords(
+        "No effect",
+        "The model still behaves as models do that were trained on the records.",
+        "Nothing that would speak for a removal.",
+    ),
+    "worse": VerdictWords(
+        "Worse than before",
+        "The model is farther from models that never saw the records than the original was.",
+        f"Whether the difference itself gives the records away. {UNTRIED}",
+    ),
+    "suppressed": VerdictWords(
+        "Suppressed only",
+        "Answers are blocked or changed on the way out. The weights are those that were trained on the "
+        "records.",
+        "Nearly everything: this is not removal.",
+    ),
+    "cannot tell": VerdictWords(
+        "Cannot tell",
+        "The measurements do not allow a conclusion in either direction.",
+        "Whether a trace of the records is left.",
+    ),
+}
+
+VERDICT_REASONS: dict[str, str] = {
+    "same weights": "The weights are those of the model before, only its answers differ.",
+    "same weights and answers": "Weights and answers are those of the model before.",
+    "broken": "{broken}",
+    "control refused": "A fresh reference in the method's place was refused as well (p = {p_control}), so "
+    "these tests are too strict here. Train more references.",
+    "construction contradicted": "The way it was made promises more than the tests find.",
+    "untested": "It was not tested against references.",
+    "nothing to see": "The same tests do not see a trace before either, so they add nothing to the "
+    "construction.",
+    "different elsewhere": "It can be told from references (p = {p_all}), but not by the trace that training "
+    "on the records leaves.",
+    "not measured": "There are no references to compare with.",
+    "too few": "There are {references} references; with fewer than {fewest} nothing can be refused at 5 %.",
+    "new difference": "The original could not be told from references, this model can (p = {p_all} over all "
+    "measures, {p_after} on the removed records).",
+    "farther away": "Its mean squared distance to references on the removed records is {far_after}, that "
+    "of the original {far_before}.",
+    "trace left": "{left} of the trace is left, and the tests tell it from references (p = {p_all} over all "
+    "measures, {p_after} on the removed records).",
+    "within but refused": "The trace is within the tolerance, but the tests still tell it from references "
+    "(p = {p_all} over all measures, {p_after} on the removed records).",
+    "trace stays": "{left} of the trace is left; a reduction was not shown.",
+    "wide": "At this power up to {high} of the trace may be left, more than the tolerance of {tolerance}.",
+    "relearned": "Some more training on kept records brings the trace back (p = {p_relearned}).",
+    "recipe": "It is not confirmed that the original was trained by the references' recipe, so verdicts "
+    "stop here.",
+    "quality lost": "It answers test records worse than references do, beyond the agreed tolerance.",
+}
 
 NOT_AUDITED = "Not audited yet."
 NO_EFFECT = "The method ran and changed neither a weight nor an answer."

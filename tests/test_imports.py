@@ -17,7 +17,16 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("data", "models", "runs"),
     ("training", "curvature", "features", "metrics"),
     ("influence", "methods", "audit", "explain", "projections"),
-    ("accounting", "disgorging", "planning", "calibration", "comparison", "recipe_check", "verbs"),
+    (
+        "accounting",
+        "disgorging",
+        "planning",
+        "calibration",
+        "comparison",
+        "recipe_check",
+        "auditing",
+        "verbs",
+    ),
     ("figures", "exports"),
     ("evidence",),
     ("examples",),
@@ -30,7 +39,16 @@ LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 CHAINS = (
     ("errors", "params"),
     ("data", "models"),
-    ("accounting", "disgorging", "planning", "calibration", "comparison", "recipe_check", "verbs"),
+    (
+        "accounting",
+        "disgorging",
+        "planning",
+        "calibration",
+        "comparison",
+        "recipe_check",
+        "auditing",
+        "verbs",
+    ),
 )
 LAZY = ("umap", "captum", "sklearn", "skops", "transformers", "tokenizers")
 NOT_ON_PAGES = ("torch", *LAZY)

@@ -3,6 +3,7 @@
 Arrays are numpy: `(n, ...)` has one row for each record of the dataset, in the dataset's order.
 """
 
+from disgorge_core.types.audits import About, AuditReport, Finding, Marks, Skipped, Verdict
 from disgorge_core.types.data import SPLITS, Dataset, ForgetSet, Roles
 from disgorge_core.types.models import (
     Backbone,
@@ -31,7 +32,8 @@ from disgorge_core.types.results import (
 )
 
 __all__ = [
-    "SPLITS", "Array", "Backbone", "Change", "Column", "Cost", "Dataset", "Embedding", "Estimate", "Family",
-    "ForgetSet", "Layer", "Lineage", "Member", "Model", "Outcome", "Preprocessing", "Progress", "Recipe",
-    "Report", "Roles", "Scores", "Tier", "Timing", "digest_of", "silent",
+    "SPLITS", "About", "Array", "AuditReport", "Backbone", "Change", "Column", "Cost", "Dataset", "Embedding",
+    "Estimate", "Family", "Finding", "ForgetSet", "Layer", "Lineage", "Marks", "Member", "Model", "Outcome",
+    "Preprocessing", "Progress", "Recipe", "Report", "Roles", "Scores", "Skipped", "Tier", "Timing",
+    "Verdict", "digest_of", "silent",
 ]  # fmt: skip

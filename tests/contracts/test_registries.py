@@ -22,6 +22,7 @@ PRODUCT = (
     "PROJECTIONS",
     "VIEWS",
     "EXAMPLES",
+    "CHECKS",
 )
 
 

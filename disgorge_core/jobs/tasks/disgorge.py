@@ -30,7 +30,8 @@ class Disgorge:
     """Adds the new model to the case; values: "outcome", "before", "after", "forget", "references".
 
     "uploaded" counts those references that the user brought for the forget set; they come last. Arrays:
-    those of `Comparison.arrays()`.
+    those of `Comparison.arrays()`. `marks` are the pass marks of a later audit (fields of `Marks`): they
+    stand in the request, so they are fixed before anything is run.
     """
 
     model: str
@@ -39,6 +40,7 @@ class Disgorge:
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     references: int = 5
+    marks: Mapping[str, Any] = field(default_factory=dict)
 
     name = "disgorge"
     title = "Disgorge and compare"

@@ -1,0 +1,90 @@
+"""What lies on the bench: the answers of every model that the audit looks at, on the same records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from disgorge_core import metrics
+from disgorge_core.types import Array, Dataset, Marks, Model
+
+REMOVED, KEPT, TEST = "Removed records", "Kept records", "Test"
+MOST = 5000  # kept records, and test records, that are looked at
+LEAST_MARGIN = 0.01  # nats: moves a probability by at most a quarter of a percentage point
+LEAST_RESIDUAL = 0.01  # of the targets' standard deviation
+JUDGED = ("before", "after", "control", "placebo")
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """Logits (m, c) of the judged models, (N, m, c) of references, (M, m, c) of twins on m records.
+
+    `sets` marks which of the m records were removed, kept, or are test records; `rows` are their rows in
+    the dataset. `judged` holds "before", "after" and, where there is one, "control" (a reference that takes
+    the method's place) and "placebo" (the method on random kept records, bool `placebo_set` (m,)).
+    """
+
+    data: Dataset
+    rows: Array
+    sets: Mapping[str, Array]
+    judged: Mapping[str, Array]
+    references: Array
+    twins: Array
+    marks: Marks
+    placebo_set: Array | None = None
+    models: Mapping[str, Model] = field(default_factory=dict)
+    reference_models: Sequence[Model] = ()
+
+    @property
+    def y(self) -> Array:
+        """Labels or targets (m,)."""
+        return self.data.y[self.rows]
+
+    @property
+    def task(self) -> str:
+        """ "classification" or "regression"."""
+        return self.data.task
+
+    @cached_property
+    def least(self) -> float:
+        """A difference of margin (nats) or residual (target's unit) that counts as none."""
+        if self.task == "classification":
+            return LEAST_MARGIN
+        return LEAST_RESIDUAL * float(np.std(self.data.y)) or LEAST_RESIDUAL
+
+    @cached_property
+    def margins(self) -> Mapping[str, Array]:
+        """Margins or residuals: (m,) of each judged model, (N, m) "references", (M, m) "twins"."""
+        found = {name: self._standing(z) for name, z in self.judged.items()}
+        for name, stack in (("references", self.references), ("twins", self.twins)):
+            rows = [self._standing(z) for z in stack]
+            found[name] = np.stack(rows) if rows else np.zeros((0, len(self.rows)))
+        return found
+
+    def _standing(self, z: Array) -> Array:
+        return metrics.standing(z, self.y, self.task)
+
+
+def looked_at(
+    data: Dataset, forget: Array, keep: Array, gone: Array, seed: int
+) -> Mapping[str, Array]:
+    """Rows of the dataset for each set: all removed records, and of the others at most `MOST`.
+
+    Masks are bool (n,): `forget` was trained on, `keep` stays, `gone` were asked for earlier. Where there is
+    no test split, validation stands in for it.
+    """
+    rng = np.random.default_rng(seed)
+    test = data.rows("test") if len(data.rows("test")) else data.rows("validation")
+    test = test[~(forget | gone)[test]]
+    return {
+        REMOVED: np.flatnonzero(forget),
+        KEPT: _sample(np.flatnonzero(keep), rng),
+        TEST: _sample(test, rng),
+    }
+
+
+def _sample(rows: Array, rng: np.random.Generator) -> Array:
+    return np.sort(rng.choice(rows, MOST, replace=False)) if len(rows) > MOST else rows

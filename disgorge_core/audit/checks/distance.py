@@ -1,0 +1,82 @@
+"""Distance to the references: are the answers those of a model that never saw the records?
+
+For each record, z is the margin's distance from the references' mean in their standard deviations (a
+difference under `least` counts as none): z² = (m - mean)² / (var + least²). T is the mean of z² over a
+set. T of the model is ranked among the T of the references, each against the others: p ≥ 1 / (N + 1).
+
+Large T on the removed records means a trace, or that they were pushed away too far; on kept and test
+records that the method changed what it should not. A recipe that differs from the model's is seen here as
+well. Few odd records in a large set are diluted: see `worst`. Margins: Georgiev et al., arXiv 2410.23232.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from disgorge_core.audit.bench import KEPT, REMOVED, TEST, Bench
+from disgorge_core.audit.contract import (
+    BOTH,
+    Measured,
+    estimates,
+    interval_of,
+    needs_references,
+    odds,
+)
+from disgorge_core.audit.ranks import Ranked, moments_without
+from disgorge_core.registry import CHECKS
+from disgorge_core.types import About, Array, Finding
+
+SAYS = {
+    REMOVED: "How far the answers about the removed records are from those of models that never saw them.",
+    KEPT: "The same for records that stay: what the method changed besides.",
+    TEST: "The same for records that no model was trained on.",
+}
+
+
+@CHECKS.register
+@dataclass(frozen=True)
+class Distance:
+    """Mean squared standardised distance of the margins, on removed, kept and test records."""
+
+    name, title, order, tasks, about = "distance", "Distance to references", 10, BOTH, About.MODEL
+
+    def why_not(self, bench: Bench) -> str | None:
+        """At least three references."""
+        return needs_references(bench)
+
+    def run(self, bench: Bench) -> Sequence[Measured]:
+        """One finding a set."""
+        squares = {who: squared(bench, who) for who in bench.judged}
+        own = squared_of_references(bench)
+        return [
+            _found(name, inside, squares, own)
+            for name, inside in bench.sets.items()
+            if inside.any()
+        ]
+
+
+def _found(name: str, inside: Array, squares: dict[str, Array], own: Array) -> Measured:
+    each = {who: values[inside] for who, values in squares.items()}
+    ranked = Ranked({who: float(v.mean()) for who, v in each.items()}, own[:, inside].mean(1))
+    finding = Finding(
+        check="distance", measure="Distance to references", records=name, unit="mean z²",
+        values=estimates(ranked, interval_of(each)), odds=odds(ranked), says=SAYS[name],
+    )  # fmt: skip
+    return Measured(finding, ranked)
+
+
+def squared(bench: Bench, who: str) -> Array:
+    """z² (m,) of each record of a judged model."""
+    stack = bench.margins["references"]
+    variance = stack.var(0, ddof=1) + bench.least**2
+    return np.asarray((bench.margins[who] - stack.mean(0)) ** 2 / variance)
+
+
+def squared_of_references(bench: Bench) -> Array:
+    """z² (N, m) of each reference among the others."""
+    stack = bench.margins["references"]
+    mean, variance = moments_without(stack)
+    return np.asarray((stack - mean) ** 2 / (variance + bench.least**2))

@@ -1,0 +1,97 @@
+"""Quality beside references: accuracy, or for numbers root mean squared error, on each set of records.
+
+For each set the value before and after with its 95 % interval over records, and the spread of the references
+over seeds. Tug-of-war (ToW, Zhao et al., arXiv 2406.01257) multiplies the three gaps to the references' mean:
+ToW = Π over sets of (1 - |accuracy - mean accuracy of references|); 1 is best.
+
+An accuracy gap of none does not show removal: methods with the smallest gaps have been among the easiest to
+find out record by record. So this finding describes, and decides only whether quality was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from disgorge_core import metrics
+from disgorge_core.audit.bench import Bench
+from disgorge_core.audit.contract import BOTH, Measured, needs_references
+from disgorge_core.registry import CHECKS
+from disgorge_core.types import About, Array, Estimate, Finding
+
+SAYS = "A model that never saw the records lies within the references' range."
+TOGETHER = "All gaps to the references multiplied: 1 is best. The references among themselves are its floor."
+
+
+@CHECKS.register
+@dataclass(frozen=True)
+class Quality:
+    """Accuracy or error on each set, and tug-of-war over all."""
+
+    name, title, order, tasks, about = "quality", "Quality beside references", 30, BOTH, About.MODEL
+
+    def why_not(self, bench: Bench) -> str | None:
+        """At least three references."""
+        return needs_references(bench)
+
+    def run(self, bench: Bench) -> Sequence[Measured]:
+        """One finding a set, and one for all together."""
+        inside = {name: mask for name, mask in bench.sets.items() if mask.any()}
+        found = [Measured(_on(bench, name, mask)) for name, mask in inside.items()]
+        if bench.task == "classification":
+            found.append(Measured(_together(bench, list(inside.values()))))
+        return found
+
+
+def _on(bench: Bench, records: str, inside: Array) -> Finding:
+    y = bench.y[inside]
+    values = {who: metrics.quality(z[inside], y, bench.task) for who, z in bench.judged.items()}
+    own = [metrics.quality(z[inside], y, bench.task).value for z in bench.references]
+    regression = bench.task == "regression"
+    return Finding(
+        check="quality", measure="Error (RMSE)" if regression else "Accuracy", records=records,
+        unit="unit of the target" if regression else "share",
+        values={**values, "references": metrics.spread(np.array(own))}, says=SAYS,
+    )  # fmt: skip
+
+
+def _together(bench: Bench, masks: list[Array]) -> Finding:
+    own = np.array([_accuracies(bench, z, masks) for z in bench.references])  # (N, sets)
+    values = {
+        who: Estimate(_tow(_accuracies(bench, z, masks), own), np.nan, np.nan, len(own))
+        for who, z in bench.judged.items()
+    }
+    floor = np.array([_tow(a, np.delete(own, i, axis=0)) for i, a in enumerate(own)])
+    return Finding(
+        check="quality", measure="Tug-of-war", records="", unit="0 to 1",
+        values={**values, "references": metrics.spread(floor)}, says=TOGETHER,
+    )  # fmt: skip
+
+
+def _accuracies(bench: Bench, z: Array, masks: list[Array]) -> Array:
+    right = z.argmax(1) == bench.y
+    return np.array([right[mask].mean() for mask in masks])
+
+
+def _tow(own: Array, references: Array) -> float:
+    return float(np.prod(1 - np.abs(own - references.mean(0))))
+
+
+def lost(bench: Bench, inside: Array) -> Estimate:
+    """Quality below that of references on these records: points of accuracy, or share of their error.
+
+    The interval is the prediction interval of one more reference at the audit's level on each side.
+    """
+    from scipy.stats import t
+
+    y, count = bench.y[inside], len(bench.references)
+    own = np.array([metrics.quality(z[inside], y, bench.task).value for z in bench.references])
+    after = metrics.quality(bench.judged["after"][inside], y, bench.task).value
+    regression = bench.task == "regression"
+    unit = float(own.mean()) or 1.0
+    gap = (after - own.mean()) / unit if regression else own.mean() - after
+    scale = float(own.std(ddof=1)) / (unit if regression else 1.0)
+    reach = float(t.ppf(1 - bench.marks.level, count - 1)) * scale * np.sqrt(1 + 1 / count)
+    return Estimate(float(gap), float(gap - reach), float(gap + reach), count)

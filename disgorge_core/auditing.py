@@ -1,0 +1,211 @@
+"""Audit: lay the models on a bench, run the checks, and conclude.
+
+`audit` trains the references, twins, control and placebo that it is not given; `examine` takes all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from disgorge_core.accounting import weight_distance
+from disgorge_core.audit.bench import KEPT, REMOVED, TEST, Bench, looked_at
+from disgorge_core.audit.checks.quality import lost
+from disgorge_core.audit.contract import Check, Measured
+from disgorge_core.audit.ranks import joint_p
+from disgorge_core.audit.verdict import Evidence, verdict
+from disgorge_core.disgorging import facts_for
+from disgorge_core.errors import BadParam
+from disgorge_core.methods.contract import Facts
+from disgorge_core.models.prediction import logits
+from disgorge_core.registry import CHECKS
+from disgorge_core.types import (
+    Array,
+    AuditReport,
+    Dataset,
+    Estimate,
+    ForgetSet,
+    Marks,
+    Model,
+    Progress,
+    Report,
+    Skipped,
+    Tier,
+    silent,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A model before and after, the dataset, and the records that were to go: made here or elsewhere.
+
+    `tier` is what the way it was made allows to claim, `recipe` where the recipe of the original stands
+    (a key of `words.RECIPES`, or "known"), `bound` the (ε, δ) of a certified model.
+    """
+
+    before: Model
+    after: Model
+    data: Dataset
+    forget: ForgetSet
+    tier: Tier = Tier.EMPIRICAL
+    excluded: tuple[ForgetSet, ...] = ()
+    recipe: str = "unchecked"
+    bound: str = ""
+
+    def facts(self) -> Facts:
+        """Which records are to go and which stay; raises BadForgetSet."""
+        return facts_for(self.before, self.data, self.forget, self.excluded)
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """The models that a pair is measured against; `placebo_set` (n,) are the records that it removed."""
+
+    references: Sequence[Model] = ()
+    twins: Sequence[Model] = ()
+    control: Model | None = None
+    placebo: Model | None = None
+    placebo_set: Array | None = None
+
+
+def examine(pair: Pair, beside: Beside, marks: Marks, report: Report = silent) -> AuditReport:
+    """Run all checks that apply and conclude; raises BadParam for a check that does not exist."""
+    wanted = wanted_checks(marks)
+    bench, broken = lay(pair, beside, marks, report)
+    measured: list[Measured] = []
+    skipped: list[Skipped] = []
+    for number, kind in enumerate(CHECKS.values()):
+        check: Check = kind()
+        report(Progress(0.5 + 0.5 * number / len(CHECKS), check.title))
+        reason = why_not(check, bench, wanted, broken)
+        if reason:
+            skipped.append(Skipped(check.name, check.title, reason))
+        else:
+            measured += check.run(bench)
+    found = verdict(evidence(pair, bench, measured, broken))
+    findings = tuple(one.finding for one in measured)
+    return AuditReport(
+        found, findings, tuple(skipped), marks, len(bench.references), len(bench.twins)
+    )
+
+
+def wanted_checks(marks: Marks) -> tuple[str, ...]:
+    """The names that were asked for, () for all; raises BadParam for unknown ones."""
+    names = tuple(name.strip() for name in marks.checks.split(",") if name.strip())
+    unknown = [name for name in names if name not in CHECKS]
+    if unknown:
+        raise BadParam(f"There is no check {unknown[0]!r}.", f"Known are: {', '.join(CHECKS)}.")
+    return names
+
+
+def why_not(check: Check, bench: Bench, wanted: Sequence[str], broken: str) -> str | None:
+    """Why a check is not run; None if it is."""
+    if wanted and check.name not in wanted:
+        return "It was not asked for."
+    if broken:
+        return broken
+    if bench.task not in check.tasks:
+        return f"It works for {' and '.join(check.tasks)}, and this model does {bench.task}."
+    return check.why_not(bench)
+
+
+# --- the bench ----------------------------------------------------------------------------------
+
+
+def lay(pair: Pair, beside: Beside, marks: Marks, report: Report = silent) -> tuple[Bench, str]:
+    """The bench, and why nothing can be measured on it ("" if it can).
+
+    References and twins whose answers are not numbers are left out.
+    """
+    data, facts = pair.data, pair.facts()
+    gone = np.logical_or.reduce([np.zeros(len(data), bool), *(f.mask(data) for f in pair.excluded)])
+    chosen = looked_at(data, facts.forget, facts.keep, gone, marks.seed)
+    rows = np.unique(np.concatenate(list(chosen.values())))
+    answer = _answers(data, rows, report, 4 + len(beside.references) + len(beside.twins))
+    judged = {"before": answer(pair.before), "after": answer(pair.after)}
+    judged |= {"control": answer(beside.control)} if beside.control else {}
+    judged |= {"placebo": answer(beside.placebo)} if beside.placebo else {}
+    broken = _broken(judged)
+    bench = Bench(
+        data=data, rows=rows, sets={name: np.isin(rows, r) for name, r in chosen.items()},
+        judged={name: z for name, z in judged.items() if name in ("before", "after") or _finite(z)},
+        references=_stack([answer(m) for m in beside.references], judged["before"]),
+        twins=_stack([answer(m) for m in beside.twins], judged["before"]),
+        marks=marks,
+        placebo_set=None if beside.placebo_set is None else beside.placebo_set[rows],
+        models={"before": pair.before, "after": pair.after},
+    )  # fmt: skip
+    return bench, broken
+
+
+def _answers(data: Dataset, rows: Array, report: Report, count: int) -> Callable[[Model], Array]:
+    records, done = data.take(rows), [0]
+
+    def answer(model: Model) -> Array:
+        report(Progress(0.5 * done[0] / count, f"Asking model {done[0] + 1} of {count}"))
+        done[0] += 1
+        return logits(model, records).astype(np.float32)
+
+    return answer
+
+
+def _finite(z: Array) -> bool:
+    return bool(np.isfinite(z).all())
+
+
+def _stack(found: Sequence[Array], like: Array) -> Array:
+    kept = [z for z in found if _finite(z)]
+    return np.stack(kept) if kept else np.zeros((0, *like.shape), np.float32)
+
+
+def _broken(judged: dict[str, Array]) -> str:
+    for who in ("before", "after"):
+        bad = int((~np.isfinite(judged[who])).any(1).sum())
+        if bad:
+            return (
+                f"The model {who} gives answers that are not numbers for {bad:,} of "
+                f"{len(judged[who]):,} records. Train it again with a smaller learning rate."
+            )
+    return ""
+
+
+# --- what the verdict rests on ------------------------------------------------------------------
+
+
+def evidence(pair: Pair, bench: Bench, measured: Sequence[Measured], broken: str) -> Evidence:
+    """The evidence of the deciding checks, put together."""
+    every = [m.ranked for m in measured if m.ranked]
+    here = [m.ranked for m in measured if m.ranked and m.finding.records == REMOVED]
+    found = Evidence(
+        tier=pair.tier, marks=bench.marks, references=len(bench.references),
+        moved=weight_distance(pair.before, pair.after) != 0,
+        answers_moved=not np.array_equal(bench.judged["before"], bench.judged["after"]),
+        recipe=pair.recipe, bound=pair.bound, broken=broken,
+    )  # fmt: skip
+    if not every:
+        return found
+    test = bench.sets[TEST]
+    return replace(
+        found,
+        p_before=joint_p(here, "before"), p_after=joint_p(here, "after"), p_all=joint_p(every, "after"),
+        p_control=joint_p(every, "control") if "control" in bench.judged else None,
+        trace_before=_of(measured, "trace", "before"), trace_after=_of(measured, "trace", "after"),
+        far_before=_far(measured, "before"), far_after=_far(measured, "after"),
+        lost=lost(bench, test if test.any() else bench.sets[KEPT]),
+    )  # fmt: skip
+
+
+def _of(measured: Sequence[Measured], check: str, who: str) -> Estimate | None:
+    found = [m.finding.values[who] for m in measured if m.finding.check == check]
+    return found[0] if found else None
+
+
+def _far(measured: Sequence[Measured], who: str) -> float:
+    found = [
+        m.finding.values[who].value
+        for m in measured
+        if m.finding.check == "distance" and m.finding.records == REMOVED
+    ]
+    return found[0] if found else 0.0

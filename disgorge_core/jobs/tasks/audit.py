@@ -1,0 +1,118 @@
+"""Audit a finished run: train what it is measured against, examine, keep the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from disgorge_core.auditing import Beside, Pair, examine, wanted_checks
+from disgorge_core.errors import BadParam
+from disgorge_core.jobs.audits import Locked, plain_report
+from disgorge_core.jobs.parts import part
+from disgorge_core.jobs.placebo import placebo, placebo_set
+from disgorge_core.jobs.references import references, why_no_references
+from disgorge_core.jobs.standing import standing
+from disgorge_core.jobs.task import QUEUE, Desk
+from disgorge_core.jobs.tasks.disgorge import earlier_removals
+from disgorge_core.jobs.uploaded import uploaded_references, usable
+from disgorge_core.methods.contract import Facts
+from disgorge_core.params import make
+from disgorge_core.registry import TASKS
+from disgorge_core.runs import Run, TaskResult
+from disgorge_core.types import Array, Marks, Model, Tier
+
+AT_ONCE = 10  # models that are trained and kept before the next; what is kept survives a cancel
+
+
+@TASKS.register
+@dataclass(frozen=True)
+class Audit:
+    """Values: those of `plain_report`, "audited" (the run) with its "before", "after" and "forget", and
+    "locked" and "changed" (pass marks).
+    """
+
+    audited: str
+    marks: Mapping[str, Any] = field(default_factory=dict)  # empty: those locked with the run
+
+    name = "audit"
+    title = "Audit"
+    lanes = (QUEUE,)
+
+    def run(self, desk: Desk) -> TaskResult:
+        """Train what is missing, lay everything on the bench, examine."""
+        audited = desk.cases.run(desk.case_id, self.audited)
+        if audited.request.get("task") != "disgorge" or audited.state != "done":
+            raise BadParam("That run has no result to audit.", "Choose a finished run.")
+        locked = Locked.of(audited)
+        marks: Marks = make(Marks, self.marks or locked.marks)
+        wanted_checks(marks)
+        pair = pair_of(desk, audited)
+        beside = _beside(desk, pair, audited, marks)
+        report = examine(pair, beside, marks, part(desk.report, 0.9, 1.0))
+        values, arrays = plain_report(report)
+        names = {name: audited.result().values[name] for name in ("before", "after", "forget")}
+        said = {
+            "audited": self.audited,
+            "locked": locked.plain(),
+            "changed": locked.changed(marks),
+            **names,
+        }
+        return TaskResult(values | said, arrays)
+
+
+def pair_of(desk: Desk, audited: Run) -> Pair:
+    """The models of a finished run, its records, and what may be claimed for it."""
+    values = audited.result().values
+    before = desk.model(values["before"])
+    return Pair(
+        before=before, after=desk.model(values["after"]), data=desk.data,
+        forget=desk.forget(values["forget"]), tier=Tier(values["outcome"]["tier"]),
+        excluded=tuple(earlier_removals(desk, before)),
+        recipe=standing(desk.cases, desk.case_id, values["before"]).key,
+    )  # fmt: skip
+
+
+def _beside(desk: Desk, pair: Pair, audited: Run, marks: Marks) -> Beside:
+    """References, twins, control and placebo; references of the user's own where none can be trained."""
+    facts = pair.facts()
+    removed = placebo_set(facts, marks.seed)
+    report = part(desk.report, 0.0, 0.1, "Placebo")
+    model = placebo(desk, facts, audited.request, list(pair.excluded), removed, report)
+    brought = usable(
+        uploaded_references(desk.cases, desk.case_id, audited.request["forget"]), pair.excluded
+    )
+    if why_no_references(facts) or not marks.references:
+        return Beside(brought, (), None, model, removed)
+    taken = {audited.request["seed"], facts.recipe.seed if facts.recipe else 0}
+    trained = _grown(
+        desk, facts.model, facts.keep, marks.references + 1, taken, 0.1, 0.6, "Reference models"
+    )
+    twins = _grown(desk, facts.model, _trained_on(facts), marks.twins, taken, 0.6, 0.9, "Twins")
+    return Beside((*trained[:-1], *brought), twins, trained[-1], model, removed)
+
+
+def _trained_on(facts: Facts) -> Array:
+    return facts.forget | facts.keep
+
+
+def _grown(
+    desk: Desk,
+    model: Model,
+    keep: Array,
+    number: int,
+    taken: set[int],
+    low: float,
+    high: float,
+    said: str,
+) -> list[Model]:
+    """This many models, trained a few at a time, so that a cancel keeps those that are done."""
+    for reached in range(AT_ONCE, number, AT_ONCE):
+        share = (
+            low + (high - low) * (reached - AT_ONCE) / number,
+            low + (high - low) * reached / number,
+        )
+        references(desk, model, keep, reached, taken, part(desk.report, *share, said))
+    done = (number - 1) // AT_ONCE * AT_ONCE / max(1, number)
+    report = part(desk.report, low + (high - low) * done, high, said)
+    return references(desk, model, keep, number, taken, report) if number else []

@@ -1,0 +1,120 @@
+"""What an audit is told beforehand, what it measures, and what it concludes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+
+from disgorge_core.params import param
+from disgorge_core.types.plain import Array, digest_of
+from disgorge_core.types.results import Estimate
+
+
+class About(StrEnum):
+    """What a finding speaks of: the one model at hand, or the method over many seeds."""
+
+    MODEL = "this model"
+    PROCEDURE = "the procedure"
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Pass marks, set before the run: what will be measured, and which difference counts as none."""
+
+    references: int = param(
+        20,
+        help="Models trained without the records: 19 or more, or no model can be refused",
+        min=0,
+        max=200,
+    )
+    twins: int = param(
+        10, help="Models trained with everything: they show what a trace looks like", min=0, max=200
+    )
+    level: float = param(
+        0.05,
+        label="Chance of refusing an honest model",
+        help="How often a model that never saw the records may be refused by chance",
+        min=0.005,
+        max=0.2,
+    )
+    tolerance: float = param(
+        0.1,
+        label="Trace that counts as none",
+        help="Share of the trace that training on the records leaves; the interval must end below it",
+        min=0.01,
+        max=0.5,
+    )
+    quality: float = param(
+        0.02,
+        label="Quality that may be lost",
+        help="Share of test records (or of the error) that may be answered worse than by references",
+        min=0,
+        max=1,
+    )
+    repeats: int = param(
+        0, help="Times the method is run anew to judge the procedure; 0 judges this model only",
+        min=0, max=200,
+    )  # fmt: skip
+    checks: str = param("", help="Names of checks, with commas; empty: all that apply")
+    seed: int = param(0, help="Choice of placebo records, and of records where there are many",
+                      min=0, max=2**31)  # fmt: skip
+
+    @property
+    def digest(self) -> str:
+        """Digest of all marks."""
+        return digest_of(asdict(self))
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """One measurement: of the model before and after, beside models that never saw the records.
+
+    `values` holds an estimate for each of "before", "after", and where they were measured "control" (a fresh
+    reference), "placebo", "twins" and "references" (median and the middle 95 % of their own values: the
+    floor). `odds` holds the rank p-value of each judged model among the references; `arrays` what is shown
+    record by record.
+    """
+
+    check: str
+    measure: str  # what is measured, in the words of the screen
+    records: str  # which records: "Removed records", "Kept records", "Test", or ""
+    unit: str
+    values: Mapping[str, Estimate]
+    odds: Mapping[str, float] = field(default_factory=dict)
+    about: About = About.MODEL
+    says: str = ""
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A check that was not run, and why."""
+
+    check: str
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the audit concludes: a rung of the ladder, and what was measured, means, and does not show."""
+
+    key: str
+    title: str
+    measured: str
+    means: str
+    leaves_open: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class AuditReport:
+    """A finished audit."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    skipped: tuple[Skipped, ...]
+    marks: Marks
+    references: int
+    twins: int

@@ -9,10 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from disgorge_core.limited.child import NEVER
-
-WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-PLACES = {"os.mkdir": 0, "os.rename": 1, "os.symlink": 1, "os.link": 1, "os.truncate": 0}
+from disgorge_core.limited.child import NEVER, changed
 
 
 class Watch:
@@ -27,10 +24,8 @@ class Watch:
             return
         if event in NEVER:
             self.seen.append(event)
-        writes = event == "open" and isinstance(said[2], int) and said[2] & WRITING
-        place = said[0] if writes else said[PLACES[event]] if event in PLACES else None
-        if isinstance(place, str | bytes | os.PathLike) and not self._inside(os.fsdecode(place)):
-            self.seen.append(f"{event} {os.fsdecode(place)}")
+        outside = [place for place in changed(event, said) if not self._inside(os.fsdecode(place))]
+        self.seen += [f"{event} {os.fsdecode(place)}" for place in outside]
 
     def _inside(self, place: str) -> bool:
         return place == os.devnull or str(Path(place).resolve()).startswith(self.folder)

@@ -1,7 +1,8 @@
 """The network of a Hugging Face folder, by transformers: its own classes, safetensors, nothing from outside.
 
 Of the configuration only what the class itself declares is taken. A first copy without memory is counted
-against the weights; only then is memory taken, and no more than a bound.
+against the weights; only then is memory taken. What comes from elsewhere is built in the limited process
+first; here it is built again from what that process laid down.
 """
 
 from __future__ import annotations
@@ -9,10 +10,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-import resource
-import sys
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,6 @@ from disgorge_core.errors import BadModel
 from disgorge_core.models.backbones.pretrained import Pretrained
 
 SPARE = 2**22  # numbers that a network may have beyond those of its weights
-ROOM = (
-    3 * 2**30
-)  # bytes of address space that building and a first pass may take besides the weights
 LOG = logging.getLogger(__name__)
 FAILURES = (
     ValueError, TypeError, KeyError, AttributeError, IndexError, ImportError, RuntimeError,
@@ -55,7 +51,7 @@ def built(folder: Path, found: Pretrained, outputs: int, lacks: Collection[str] 
         "text": library.AutoModelForSequenceClassification,
         "image": library.AutoModelForImageClassification,
     }[found.kind]
-    with in_words("be built"), bounded_memory(12 * found.numbers + ROOM):
+    with in_words("be built"):
         settings = _settings(library, found.config, outputs)
         with torch.random.fork_rng(devices=[]), torch.device("meta"), _Counted(found.numbers):
             _check_count(auto.from_config(settings), found.numbers)
@@ -156,23 +152,3 @@ def _check_complete(said: Mapping[str, Any], lacks: Collection[str]) -> None:
             f"The weights do not fit the configuration, at {str(wrong[0])[:80]!a}.",
             "Save the model's folder again.",
         )
-
-
-def bounded_memory(more: int) -> Any:
-    """A stretch in which this process may take so many bytes more, where the system knows such a limit."""
-    return _bounded(more) if sys.platform == "linux" else nullcontext()
-
-
-@contextmanager
-def _bounded(more: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    wanted = pages * resource.getpagesize() + more
-    hard = before[1]
-    if before[0] != resource.RLIM_INFINITY:
-        wanted = min(wanted, before[0])
-    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)

@@ -1,7 +1,8 @@
 """A Hugging Face folder before anything of it is built: what its files say, checked from the outside.
 
 Nothing of the folder is ever run: code is refused, pickles are refused, and what the configuration says
-about sizes is compared with the weights before a network of that size is made.
+about sizes is compared with the weights before a network of that size is made. It is looked at by the
+limited process, so nothing here imports torch or pandas.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from disgorge_core.errors import BadModel
 from disgorge_core.models.reading.pretrained_zip import (
     CONFIG,
     KEPT,
+    LARGEST,
+    MB,
     PICTURES,
     TOKENIZER,
     TOKENIZER_CONFIG,
@@ -23,8 +26,10 @@ from disgorge_core.models.reading.pretrained_zip import (
     WEIGHTS,
 )
 from disgorge_core.models.reading.tensors import header_of
-from disgorge_core.models.weights import LARGEST, Weights, check_size
-from disgorge_core.types import Dataset
+
+if TYPE_CHECKING:
+    from disgorge_core.models.weights import Weights
+    from disgorge_core.types import Dataset
 
 TASKS = {"ForSequenceClassification": "text", "ForImageClassification": "image"}
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
@@ -72,13 +77,25 @@ class Pretrained:
         return matched(self, data)
 
 
-def read_folder(folder: Path, limit: int = LARGEST) -> Pretrained:
+def plain(found: Pretrained) -> dict[str, Any]:
+    """What was found as plain values for JSON."""
+    return {**found.__dict__, "folder": str(found.folder)}
+
+
+def of_plain(said: Mapping[str, Any]) -> Pretrained:
+    """What `plain` gave, and JSON brought over."""
+    shapes = {name: tuple(shape) for name, shape in said["shapes"].items()}
+    texts = {name: tuple(said[name]) for name in ("labels", "notes")}
+    return Pretrained(**{**said, **texts, "folder": Path(said["folder"]), "shapes": shapes})
+
+
+def read_folder(folder: Path) -> Pretrained:
     """Look at a folder from the outside; raises BadModel in one sentence."""
     config = read_json(folder / CONFIG)
     _refuse_code(folder)
     kind = _kind(config)
     weights = _weights_file(folder)
-    check_size(weights.stat().st_size, limit)
+    _check_length(weights, LARGEST)
     shapes = _shapes(weights)
     _check_sizes(config, shapes)
     _check_reader(folder, kind)
@@ -103,8 +120,19 @@ def read_bytes(path: Path) -> bytes:
     """A file of the folder, if it is not larger than such a file can be; raises BadModel."""
     if not path.is_file():
         raise BadModel(f"The folder has no {path.name}.", "Save the model's folder again.")
-    check_size(path.stat().st_size, KEPT[path.name])
+    _check_length(path, KEPT[path.name])
     return path.read_bytes()
+
+
+def _check_length(path: Path, most: int) -> None:
+    size = path.stat().st_size
+    if not size:
+        raise BadModel(f"{path.name} is empty.", "Save the model's folder again.")
+    if size > most:
+        raise BadModel(
+            f"{path.name} has {size / MB:,.1f} MB, the most is {most / MB:,.0f} MB.",
+            "Use a smaller model.",
+        )
 
 
 def kept_files(folder: Path) -> list[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from disgorge_core.models.backbones.backbone import Backbone
+from disgorge_core.models.backbones.opened import again
 from disgorge_core.models.reading.names import names_of
 from disgorge_core.models.reading.process import checked_folder
-from disgorge_core.models.saved import load_model_folder
+from disgorge_core.models.saved import BACKBONE, load_model_folder
 from disgorge_core.registry import MODEL_FORMATS
 from disgorge_core.types import Model
 
@@ -31,8 +31,8 @@ class Folder:
     def read(self, path: Path) -> Model:
         """The whole model; raises StoreError or BadModel."""
         with checked_folder(path) as folder:
-            model = load_model_folder(folder)
-            backbone = model.preprocessing.backbone
-            if isinstance(backbone, Backbone) and folder in backbone.folder.parents:
-                backbone.hold()
+            inside = folder / BACKBONE
+            checked = again(inside) if inside.is_dir() else None
+            model = load_model_folder(folder)  # finds the checked one, by its digest
+            del checked
             return model

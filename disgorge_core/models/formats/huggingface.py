@@ -9,7 +9,7 @@ from pathlib import Path
 
 from disgorge_core.errors import BadModel
 from disgorge_core.limited.process import run_apart
-from disgorge_core.models.backbones.pretrained import Pretrained, read_folder
+from disgorge_core.models.backbones.pretrained import Pretrained, of_plain
 from disgorge_core.models.reading.names import names_of
 from disgorge_core.models.reading.pretrained_zip import CONFIG, top_of
 from disgorge_core.models.reading.process import ANSWERS, BOUNDS
@@ -33,14 +33,15 @@ class HuggingFace:
 
     def read(self, path: Path) -> Pretrained:
         """What the folder says of itself; raises BadModel."""
-        if path.is_dir():
-            return read_folder(path)
         place = Path(tempfile.mkdtemp(prefix="disgorge-unpacked-"))
         try:
             said = run_apart(f"{ANSWERS}:pretrained", path, place, BOUNDS, BadModel)
-            found = read_folder(Path(said["place"]))
+            found = of_plain(said["found"])
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
-        weakref.finalize(found, shutil.rmtree, place, ignore_errors=True)
+        if place in found.folder.parents:
+            weakref.finalize(found, shutil.rmtree, place, ignore_errors=True)
+        else:  # it was a folder, and stays where it is
+            shutil.rmtree(place, ignore_errors=True)
         return found

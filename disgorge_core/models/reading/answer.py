@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from disgorge_core.limited.refusal import answered
+from disgorge_core.models.backbones.pretrained import plain, read_folder
 from disgorge_core.models.reading.folders import checked_folder
 from disgorge_core.models.reading.pretrained_zip import unpacked
 from disgorge_core.models.reading.state_dicts import write_plain
@@ -24,6 +25,11 @@ def folder(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def pretrained(asked: dict[str, Any]) -> dict[str, Any]:
-    """Unpack a zip of a Hugging Face folder, and say where it lies."""
+    """Look at a Hugging Face folder, or at a zip of one, which is unpacked for that."""
     path, room = Path(asked["path"]), Path(asked["folder"])
-    return answered(lambda: {"place": str(unpacked(path, room / "model"))})
+
+    def work() -> dict[str, Any]:
+        folder = path if path.is_dir() else unpacked(path, room / "model")
+        return {"found": plain(read_folder(folder))}
+
+    return answered(work)

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from disgorge_core.models.backbones import opened
 from disgorge_core.models.backbones.network import transformers
+from disgorge_core.models.formats import huggingface
+from disgorge_core.models.reading import process
 from disgorge_core.types import Array, Dataset
 from tests import tiny_models
+from tests.limited.here import run_here
 from tests.training.small import digits
 from tests.training.small_texts import texts
+
+
+@pytest.fixture(autouse=True, scope="session")
+def here() -> Iterator[None]:
+    """The limited process's work happens in the test's own process; test_apart.py asks for the process."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (opened, huggingface, process):
+            patch.setattr(module, "run_apart", run_here)
+        yield
 
 
 @pytest.fixture(scope="session")

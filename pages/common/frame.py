@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from pages.common import progress, state
 
 ROOT = Path(__file__).parents[2]
+# The very first visit to a server: before it runs app.py, Streamlit looks for the page directly in the folder
+# pages, finds none there and puts up "Page not found". From then on it asks the menu, so ask once more.
+AGAIN = "<script>window.location.reload()</script>"
 MENU = {
     "Start": [
         ("start/home", "Home", ":material/home:"),
@@ -27,6 +31,7 @@ MENU = {
         ("disgorge/runs", "Runs", ":material/play_circle:"),
     ],
     "Compare": [("compare/before_after", "Before & after", ":material/compare:")],
+    "Prove": [("prove/audit", "Audit", ":material/fact_check:")],
 }
 
 
@@ -44,7 +49,11 @@ def menu() -> st.Page:
         section: [_page(*entry) for entry in entries if (ROOT / f"pages/{entry[0]}.py").exists()]
         for section, entries in MENU.items()
     }
-    return st.navigation({s: p for s, p in pages.items() if p}, expanded=True)
+    fresh = PagesManager.uses_pages_directory
+    chosen = st.navigation({s: p for s, p in pages.items() if p}, expanded=True)
+    if fresh and chosen.url_path:  # Home has none
+        st.html(AGAIN, unsafe_allow_javascript=True)
+    return chosen
 
 
 def _page(path: str, title: str, icon: str) -> st.Page:
@@ -66,7 +75,7 @@ def _forget_line(case: object) -> str:
     held = state.current_forget(case)  # type: ignore[arg-type]
     if held is None:
         return "No records chosen yet"
-    return f"{_safe(held[1].name)} · {len(held[1]):,} records"
+    return f"{_safe(held[1].name)} · {len(held[1]):,} record{'s' * (len(held[1]) != 1)}"
 
 
 def _open_case(name: str, forget: str) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from disgorge_core.figures.labels import Box, placed
-from disgorge_core.figures.theme import Palette, dressed, palette
+from disgorge_core.figures.theme import SMALL, Palette, dressed, palette
 from disgorge_core.types import Tier
 
 CHEAPEST = 0.001  # of a full retrain: the left edge, where everything without training stands
@@ -38,7 +38,9 @@ def cost_closeness(table: pd.DataFrame, *, chosen: str = "", template: str = "li
     )  # fmt: skip
     top = 1.15 * float(table[["after_high", "before_high", "floor_high"]].to_numpy().max())
     _names(figure, table, right, top, p)
-    figure.update_yaxes(range=[0, top], title="distance to the references", tickformat=".2g")
+    figure.update_yaxes(
+        range=[0, top], title={"text": "distance to the references", "standoff": 12}, **SMALL
+    )
     return dressed(figure, template, height=420)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from disgorge_core.figures.theme import dressed, palette
+from disgorge_core.figures.theme import SMALL, dressed, palette
 
 ROW, FOOT = 46, 74
 OFFSET = 0.14  # between the marks of before and after in one row
@@ -27,7 +27,7 @@ def spread(table: pd.DataFrame, name: str, *, template: str, percent: bool = Tru
     figure.update_yaxes(
         tickvals=rows, ticktext=labels, range=[-0.6, len(rows) - 0.4], showgrid=False
     )
-    figure.update_xaxes(tickformat=".0%" if percent else ".3g", zeroline=False)
+    figure.update_xaxes(tickformat=".0%" if percent else ".4~g", zeroline=False)
     return dressed(figure, template, height=ROW * len(rows) + FOOT)
 
 
@@ -83,5 +83,5 @@ def distances(table: pd.DataFrame, *, template: str) -> go.Figure:
     figure.update_yaxes(
         tickvals=rows, ticktext=labels, range=[-0.6, len(rows) - 0.4], showgrid=False
     )
-    figure.update_xaxes(rangemode="tozero", tickformat=".3g")
+    figure.update_xaxes(rangemode="tozero", nticks=8, **SMALL)
     return dressed(figure, template, height=ROW * len(rows) + FOOT)

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from disgorge_core.types import Tier
 
 MODES = ("light", "dark")
+SMALL = {"exponentformat": "e", "minexponent": 4}  # an axis on which 0.2 and 2e-07 both occur
 FONT = '"Source Sans", "Source Sans 3", "Segoe UI", system-ui, sans-serif'
 
 

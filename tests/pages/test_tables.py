@@ -214,3 +214,19 @@ def test_before_and_after_of_numbers_is_worded_as_numbers(
     shown = table.set_index("set").loc["Validation"]
     assert shown["n"] == (~gone).sum()
     assert shown["before"] == pytest.approx(error, rel=1e-5)
+
+
+def test_numbers_are_not_shown_as_chances(open_page: Open, cases: Cases, patients: Case) -> None:
+    values = (run := finished_run(cases, patients, references=2)).result().values
+    data, forget = cases.dataset(patients.dataset), cases.forget_sets(patients.id)[0][1]
+    gone = np.flatnonzero(forget.mask(data) & (data.split == 0))
+    both = [logits(cases.model(values[k]), data.take(gone))[:, 0] for k in ("before", "after")]
+    address = {"case": patients.id, "run": run.id}
+    app = open_page("compare/before_after", **address, tab="Try it")
+    assert not app.get("plotly_chart")
+    for when, outputs in zip(("before", "after"), both, strict=True):
+        assert metrics(app)[f"Predicted {when}"] == f"{outputs[0]:,.4g}"
+    said = words(open_page("compare/before_after", **address, tab="Records"))
+    moved = np.median(np.abs(both[1] - both[0]))
+    assert f"half of their predictions moved by {moved:.3g} or more" in said
+    assert "answers changed" not in said and "probabilit" not in said

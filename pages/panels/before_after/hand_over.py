@@ -85,7 +85,7 @@ def _tables(found: compared.Compared) -> None:
 
 
 def _line(what: str, count: int) -> None:
-    st.caption(f"{what} · {count:,} records")
+    st.caption(f"{what} · {count:,} record{'s' * (count != 1)}")
 
 
 def _with_recipe(view: View, found: compared.Compared) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from disgorge_core.comparison import set_names
 from disgorge_core.jobs import TaskResult
 from pages.common import compared, gallery, messages
 from pages.common.panels import PANELS, Need, View
-from pages.common.point_map import Categories, point_map
+from pages.common.point_map import Categories, Values, point_map
 from pages.common.services import lanes
 
 SENTENCE = (
@@ -17,6 +17,11 @@ SENTENCE = (
     "kept records, then both were projected together. Move the slider from before to after. What every "
     "retraining moves, moves too: compare the removed records with the kept ones around them."
 )
+
+COLOURS = {
+    "classification": ["Set", "Label", "Answer changed"],
+    "regression": ["Set", "Label", "Prediction moved"],
+}
 
 
 @PANELS.register
@@ -36,7 +41,7 @@ class JointMap:
         if found is None:
             return
         by = st.segmented_control(
-            "Colour by", ["Set", "Label", "Answer changed"], default="Set", required=True,
+            "Colour by", COLOURS[found.data.task], default="Set", required=True,
             key="before_after_map_colour",
         )  # fmt: skip
         models = [found.values["before"], found.values["after"]]
@@ -62,8 +67,13 @@ def _show(found: compared.Compared, result: TaskResult, by: str) -> None:
     )
 
 
-def _colours(found: compared.Compared, by: str, rows: np.ndarray) -> Categories:
-    if by == "Label" and found.data.classes:
+def _colours(found: compared.Compared, by: str, rows: np.ndarray) -> Categories | Values:
+    if by == "Label" and found.data.task == "regression":
+        return Values(found.data.y[rows].astype(np.float64), "Label")
+    if by == "Prediction moved":
+        moved = found.comparison.after[rows, 0] - found.comparison.before[rows, 0]
+        return Values(moved.astype(np.float64), by, centre=0.0)
+    if by == "Label":
         return Categories(found.data.y[rows], found.data.classes)
     if by == "Answer changed":
         before, after = found.comparison.before, found.comparison.after

@@ -15,6 +15,10 @@ SENTENCE = (
     "One line a record. *label before* and *label after* are the probabilities of its label; between "
     "*references low* and *high* lie the models that never saw the removed records."
 )
+OF_NUMBERS = (
+    "One line a record: the true number, what each model predicts, and the median of the models that "
+    "never saw the removed records."
+)
 
 
 @PANELS.register
@@ -36,10 +40,11 @@ class Records:
         left, right = st.columns([3, 1], vertical_alignment="bottom")
         with left:
             name = _choose(found)
-        only = right.toggle("Only changed answers", key="before_after_records_only")
         rows = sets(found.comparison, found.data)[name].nonzero()[0]
         table = comparison.records(found.comparison, found.data, rows)
-        if only and "changed" in table:
+        if "changed" in table and right.toggle(
+            "Only changed answers", key="before_after_records_only"
+        ):
             rows, table = rows[table["changed"].to_numpy()], table[table["changed"]]
         _table(found, rows, table)
         _downloads(found)
@@ -61,9 +66,8 @@ def _table(found: compared.Compared, rows: object, table: pd.DataFrame) -> None:
     if table.empty:
         st.info("No answer changed here.", icon=":material/check:")
         return
-    changed = int(table["changed"].sum()) if "changed" in table else 0
     more = f"; the first {SHOWN:,} are shown, the download has all" if len(table) > SHOWN else ""
-    st.markdown(f"**{changed:,} of {len(table):,} answers changed**{more}")
+    st.markdown(_count(table) + more)
     shown = table.head(SHOWN).reset_index(drop=True).drop(columns="set")
     if "changed" in shown:
         shown.insert(1, "changed", shown.pop("changed"))
@@ -81,7 +85,14 @@ def _table(found: compared.Compared, rows: object, table: pd.DataFrame) -> None:
         row_height=44 if "picture" in shown else 34,
         column_config={**columns, **tables.columns_of(shown)},
     )  # fmt: skip
-    messages.reading(SENTENCE)
+    messages.reading(SENTENCE if found.data.task == "classification" else OF_NUMBERS)
+
+
+def _count(table: pd.DataFrame) -> str:
+    if "changed" in table:
+        return f"**{int(table['changed'].sum()):,} of {len(table):,} answers changed**"
+    moved = (table["after"] - table["before"]).abs().median()
+    return f"**{len(table):,} records**, half of their predictions moved by {moved:.3g} or more"
 
 
 def _downloads(found: compared.Compared) -> None:

@@ -56,11 +56,22 @@ class TryIt:
 def _answers(view: View, found: compared.Compared, record: Any) -> None:
     models = [found.values["before"], found.values["after"]]
     result = ask_soon(view.case, "predict", models=models, record=record)
-    before, after = (softmax(np.asarray(result.arrays[f"logits_{k}"]))[0] for k in range(2))
     if bool(np.asarray(result.arrays["withheld_1"])[0]):
         st.warning("The output guard withholds the answer after.", icon=":material/block:")
+    raw = [np.asarray(result.arrays[f"logits_{k}"]) for k in range(2)]
+    if found.data.task == "regression":
+        _numbers(*(float(values[0, 0]) for values in raw))
+        return
+    before, after = (softmax(values)[0] for values in raw)
     figure = answers(found.data.classes, before, after, template=charts.template())
     charts.chart(figure, "before_after_try_answers", SENTENCE)
+
+
+def _numbers(before: float, after: float) -> None:
+    left, right = st.columns(2)
+    left.metric("Predicted before", f"{before:,.4g}", border=True)
+    right.metric("Predicted after", f"{after:,.4g}", border=True)
+    messages.reading(f"They are {abs(after - before):.3g} apart, in units of the label.")
 
 
 def _start(found: compared.Compared) -> int:

@@ -64,5 +64,6 @@ class Columns:
     def draw(self, view: View) -> None:
         """A choice of columns and the chart of the chosen one."""
         names = column_names(view.data)
-        column = st.selectbox("Column", names, key="data_column", width=320)
+        first = next((i for i, name in enumerate(names) if name != "id"), 0)  # ids occur once each
+        column = st.selectbox("Column", names, first, key="data_column", width=320)
         _chart(view.data, column, f"data_column_{names.index(column)}")

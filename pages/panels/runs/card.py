@@ -65,7 +65,7 @@ def _removal(view: View, run: Run, key: str) -> None:
     cells = [
         *_score(view, table, REMOVED),
         *_score(view, table, TEST),
-        ("Cost", f"{100 * outcome['cost']['of_full']:.2g} %", "of a full retrain"),
+        ("Cost", f"{100 * outcome['cost']['of_full']:,.0f} %", "of a full retrain"),
         ("Time", _time(outcome["cost"]["seconds"]), f"{_time(run.seconds)} with references"),
         ("References", f"{values['references']}", _never_saw(values)),
     ]

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from disgorge_core.errors import BadModel
 from disgorge_core.models.layers import head_of
+from disgorge_core.models.misfit import in_plain_words
 from disgorge_core.models.prediction import logits
 from disgorge_core.types import Array, Dataset, Member, Model
 
 TRIED = 2  # records in the trial pass
 COMPARED = 5000  # training records that the class order is judged by
-FORWARD_ERRORS = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError)
 
 
 def outputs_of(data: Dataset) -> int:
@@ -36,8 +37,8 @@ def check_fit(model: Model, data: Dataset) -> None:
     answer = _trial(model, data.take(data.rows("train")[:TRIED]))
     if answer.shape[1:] != (outputs_of(data),):
         raise BadModel(
-            f"The network answers a record with shape {answer.shape[1:]}, the dataset needs"
-            f" ({outputs_of(data)},).",
+            f"The network gives {answer.shape[1]:,} numbers for a record, the dataset needs"
+            f" {outputs_of(data):,}.",
             "Let the last layer give one number for each class.",
         )
     if not np.isfinite(answer).all():
@@ -48,18 +49,12 @@ def check_fit(model: Model, data: Dataset) -> None:
 
 
 def _trial(model: Model, x: Any) -> Array:
-    try:
-        answer = logits(model, x)
-    except FORWARD_ERRORS as error:
-        words = " ".join(str(error).split())[:120]
-        raise BadModel(
-            f"The network cannot read a record of this dataset: {words}.",
-            "Check the preprocessing and the layer list.",
-        ) from None
+    whole = nn.ModuleList(member.network for member in model.members)
+    answer = in_plain_words(whole, lambda: logits(model, x))
     if answer.ndim != 2 or len(answer) != len(x):
         raise BadModel(
-            f"The network answers {len(x)} records with shape {answer.shape}.",
-            "Let it give one row for each record.",
+            "The network does not give one row of numbers for each record.",
+            "Check its last layers: a flatten or a pooling may be missing.",
         )
     return answer
 

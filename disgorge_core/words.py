@@ -215,8 +215,14 @@ VERDICT_REASONS: dict[str, str] = {
     "of the original {far_before}.",
     "trace left": "{left} of the trace is left, and the tests tell it from references (p = {p_all} over all "
     "measures, {p_after} on the removed records).",
+    "overshot": "The removed records were pushed past where models stand that never saw them (trace {left}), "
+    "which may itself give them away.",
     "within but refused": "The trace is within the tolerance, but the tests still tell it from references "
     "(p = {p_all} over all measures, {p_after} on the removed records).",
+    "refused, no yardstick": "It can be told from references (p = {p_all}), but how much of the trace is "
+    "left cannot be measured here.",
+    "no yardstick": "No test tells it from references, but how much of the trace is left cannot be measured "
+    "here: twins and references are too much alike.",
     "trace stays": "{left} of the trace is left; a reduction was not shown.",
     "wide": "At this power up to {high} of the trace may be left, more than the tolerance of {tolerance}.",
     "relearned": "Some more training on kept records brings the trace back (p = {p_relearned}).",

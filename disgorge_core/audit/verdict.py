@@ -72,8 +72,14 @@ class Evidence:
 
     @property
     def within(self) -> bool:
-        """Whether what may be left of the trace is at most the tolerance."""
-        return self.trace_after is not None and self.trace_after.high <= self.marks.tolerance
+        """Whether what may be left of the trace, or be overshot, is at most the tolerance."""
+        t, most = self.trace_after, self.marks.tolerance
+        return t is not None and t.high <= most and t.low >= -most
+
+    @property
+    def overshot(self) -> bool:
+        """Whether the records were pushed past where models stand that never saw them."""
+        return self.trace_after is not None and self.trace_after.high < -self.marks.tolerance
 
     @property
     def lowered(self) -> bool:
@@ -137,13 +143,19 @@ def _by_tests(e: Evidence) -> Rung:
 def _refused(e: Evidence) -> Rung:
     if e.far_after > e.far_before:
         return "worse", ("farther away",)
+    if e.trace_after is None:
+        return "cannot tell", ("refused, no yardstick",)
     if e.lowered:
-        return "reduced", ("within but refused",) if e.within else ("trace left",)
+        return "reduced", (
+            "overshot" if e.overshot else "within but refused" if e.within else "trace left",
+        )
     return "no effect", ("trace stays",)
 
 
 def _not_refused(e: Evidence) -> Rung:
     limits = _limits(e)
+    if e.trace_after is None:
+        return "cannot tell", ("no yardstick",)
     if e.within and not limits:
         return "not distinguishable", ()
     if e.lowered:

@@ -1,0 +1,66 @@
+"""The pass marks beside what was measured: one table, filled by the audit, changes visible."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pandas as pd
+import streamlit as st
+
+from disgorge_core.params import params_of
+from disgorge_core.types import Marks
+from pages.common import audited, messages
+from pages.common.panels import PANELS, Need, View
+
+NONE_LOCKED = "No pass marks were locked before this run; these were set when its result was known."
+
+
+@PANELS.register
+class PassMarks:
+    """What was agreed beforehand, and what was used."""
+
+    name, page, tab, title, order = "audit_marks", "audit", "Pass marks", "Pass marks", 50
+
+    def needs(self, view: View) -> Need | None:
+        """A finished audit."""
+        return None if audited.current(view) else audited.NOTHING
+
+    def draw(self, view: View) -> None:
+        """Locked, used, changed."""
+        found = audited.current(view)
+        if found is None:
+            return
+        locked, changed = found.values["locked"], set(found.values["changed"])
+        if locked["marks"]:
+            st.markdown(
+                f":material/lock: Locked {_when(locked['at'])}, before the run. "
+                f"Digest `{locked['digest'][:16]}`."
+            )
+        else:
+            st.markdown(f":material/lock_open: {NONE_LOCKED}")
+        used = found.values["marks"]
+        rows = [
+            {
+                "pass mark": p.label,
+                "locked": str(locked["marks"].get(p.name, "-")) if locked["marks"] else "-",
+                "used": str(used[p.name]),
+                "": "changed after the run" if locked["marks"] and p.name in changed else "",
+                "meaning": p.help,
+            }
+            for p in params_of(Marks)
+        ]
+        st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", key="audit_marks_table")
+        messages.reading(
+            "A mark that differs from what was locked is named; the report carries both."
+        )
+
+
+def _when(run_id: str) -> str:
+    try:
+        return (
+            datetime.strptime(run_id[:15], "%Y%m%dT%H%M%S")
+            .replace(tzinfo=UTC)
+            .strftime("%d %B %Y, %H:%M:%S UTC")
+        )
+    except ValueError:
+        return "with the run"

@@ -1,0 +1,139 @@
+"""Start an audit: the pass marks, what they can show, what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import streamlit as st
+
+from disgorge_core.audit.verdict import FEWEST
+from disgorge_core.cases import Recent
+from disgorge_core.disgorging import facts_for, seconds_to_retrain
+from disgorge_core.jobs import Desk
+from disgorge_core.jobs.audits import Locked
+from disgorge_core.jobs.references import missing_references, why_no_references
+from disgorge_core.jobs.tasks.disgorge import earlier_removals
+from disgorge_core.methods.contract import Facts
+from disgorge_core.params import make
+from disgorge_core.registry import METHODS
+from disgorge_core.types import Marks, silent
+from pages.common import audited, compared, forms, progress, state
+from pages.common.panels import PANELS, View
+from pages.common.services import cases, lanes
+from pages.panels.plan.forecast import time_in_words
+
+POWER = (
+    "With {n} references the smallest p-value is 1/{m} = {least:.1%} (19: 5 %, 50: 2 %, 100: 1 %). {can}. "
+    "More references also tell a weaker trace from chance."
+)
+NOT_LOCKED = (
+    "No pass marks were locked before this run. What you set now is set after the result is known, and the "
+    "report will say so."
+)
+LOCKED = "These pass marks were locked before the run. A change will be visible in the report."
+
+
+@PANELS.register
+class Start:
+    """The form and the button; the bar while it works."""
+
+    name, page, tab, title, order = "audit_start", "audit", "Verdict", "", 20
+
+    def needs(self, view: View) -> None:
+        """Nothing: the page asks for a finished run first."""
+
+    def draw(self, view: View) -> None:
+        """Watch what is under way, or offer a (new) audit."""
+        run = audited.under_way(view)
+        if run is not None:
+            progress.watch(view.case.id, run.id, key="audit_progress", curve=False)
+            if run.state in progress.LIVE:
+                return
+        if audited.current(view) is None:
+            with st.container(border=True, key="audit_start"):
+                st.markdown("#### Test this result")
+                _form(view)
+        else:
+            with st.expander("Audit again with other pass marks", key="audit_again"):
+                _form(view)
+
+
+def _form(view: View) -> None:
+    found = compared.current(view)
+    if found is None:
+        return
+    run = cases().run(view.case.id, found.run)
+    locked = Locked.of(run).marks
+    st.markdown(
+        f":material/{'lock' if locked else 'lock_open'}: {LOCKED if locked else NOT_LOCKED}"
+    )
+    facts = _facts(view, found.values["before"], found.values["forget"])
+    reason = why_no_references(facts)
+    start = dict(locked) or asdict(Marks())
+    hidden = ("repeats", "checks", "seed", *(("references", "twins") if reason else ()))
+    chosen = forms.fields(Marks, f"audit_{found.run}", start=start, hide=hidden)
+    marks: Marks = make(Marks, start | chosen | ({"references": 0, "twins": 0} if reason else {}))
+    if reason:
+        st.markdown(f":material/info: {reason} Checks that need them will be listed as not run.")
+    else:
+        _power(marks)
+        _price(view, found, facts, marks)
+    if st.button("Start the audit", type="primary", icon=":material/fact_check:", key="audit_go"):
+        request = {"task": "audit", "audited": found.run, "marks": asdict(marks)}
+        state.put(run=found.run)
+        lanes().submit(view.case.id, request)
+        st.rerun()
+
+
+def _power(marks: Marks) -> None:
+    n = marks.references
+    can = f"It can refuse a model at {marks.level:.0%}"
+    if n < FEWEST or 1 / (n + 1) > marks.level:
+        can = f"It can refuse no model at {marks.level:.0%}: take at least {FEWEST}"
+    st.caption(POWER.format(n=n, m=n + 1, least=1 / (n + 1), can=can))
+
+
+def _price(view: View, found: compared.Compared, facts: Facts, marks: Marks) -> None:
+    each = _seconds(view.case.id, found.values["before"], found.values["forget"], view)
+    desk = _desk(view)
+    missing = missing_references(desk, facts.model, facts.keep, marks.references + 1)
+    twins = missing_references(desk, facts.model, facts.keep | facts.forget, marks.twins)
+    run = cases().run(view.case.id, found.run).request
+    method = make(METHODS[run["method"]], run["settings"])
+    share = method.price(facts)
+    lines = {
+        f"{marks.references} references and one in the method's place": (missing, missing * each),
+        f"{marks.twins} twins": (twins, twins * each),
+        "Placebo: the method on random kept records": (1, share * each),
+    }
+    rows = "".join(_line(name, count, seconds) for name, (count, seconds) in lines.items())
+    total = time_in_words(sum(seconds for _, seconds in lines.values()))
+    st.html(
+        f'<table class="dg-price">{rows}<tr><td>Together</td><td></td><td>{total}</td></tr></table>'
+    )
+
+
+def _line(name: str, count: int, seconds: float) -> str:
+    what = f"{count} to train" if count else "kept from before"
+    return f"<tr><td>{name}</td><td>{what}</td><td>{time_in_words(seconds) if count else 'free'}</td></tr>"
+
+
+def _desk(view: View) -> Desk:
+    return Desk(cases(), view.case.id, Path(), silent, Recent(1, cases().workspace.model))
+
+
+def _facts(view: View, model: str, forget: str) -> Facts:
+    return _facts_of(view.case.id, view.case.created, model, forget, view)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4, scope="session")
+def _facts_of(case_id: str, created: str, model: str, forget: str, _view: View) -> Facts:
+    desk = _desk(_view)
+    loaded = desk.model(model)
+    return facts_for(loaded, desk.data, desk.forget(forget), earlier_removals(desk, loaded))
+
+
+@st.cache_data(show_spinner="Pricing the references", max_entries=20)
+def _seconds(case_id: str, model: str, forget: str, _view: View) -> float:
+    return seconds_to_retrain(_facts(_view, model, forget))

@@ -1,0 +1,54 @@
+"""The verdict, before anything else: what was measured, what it means, what it does not show."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from disgorge_core.types import Verdict
+from pages.common import audited, compared, messages
+from pages.common.panels import PANELS, View
+
+COLOURS = {
+    "exact": "green", "certified": "violet", "not distinguishable": "green", "reduced": "orange",
+    "no trace": "gray", "no effect": "red", "worse": "red", "suppressed": "red", "cannot tell": "gray",
+}  # fmt: skip
+ICONS = {
+    "exact": "verified", "certified": "verified", "not distinguishable": "check_circle",
+    "reduced": "trending_down", "no trace": "visibility_off", "no effect": "cancel", "worse": "trending_up",
+    "suppressed": "block", "cannot tell": "help",
+}  # fmt: skip
+
+
+@PANELS.register
+class TheVerdict:
+    """The newest finished audit of the run; nothing where there is none."""
+
+    name, page, tab, title, order = "audit_verdict", "audit", "Verdict", "", 10
+
+    def needs(self, view: View) -> None:
+        """Nothing: without an audit the panel below offers one."""
+
+    def draw(self, view: View) -> None:
+        """The card."""
+        found, run = audited.current(view), compared.current(view)
+        if found is None or run is None:
+            return
+        v = found.report.verdict
+        with st.container(border=True, key="audit_verdict"):
+            st.caption(f"{compared.summary(run)}")
+            st.markdown(
+                f"### :{COLOURS[v.key]}[:material/{ICONS[v.key]}: {messages.as_written(v.title)}]"
+            )
+            for reason in v.reasons:
+                st.markdown(messages.as_written(reason))
+            _three(v)
+
+
+def _three(v: Verdict) -> None:
+    said = {
+        "What was measured": v.measured,
+        "What it means": v.means,
+        "What it does not show": v.leaves_open,
+    }
+    for place, (name, text) in zip(st.columns(3, gap="medium"), said.items(), strict=True):
+        place.markdown(f"**{name}**  \n{messages.as_written(text)}")

@@ -50,13 +50,13 @@ def _limit(value: float, end: float, m: int, n: int) -> float:
     return inner
 
 
-def found_at_few_alarms(members: Array, others: Array) -> Estimate | None:
+def found_at_few_alarms(members: Array, others: Array) -> Estimate:
     """Share of members above the score that at most 1 % of others exceed, with Wilson's interval.
 
-    None with fewer than 100 others, where 1 % is less than one record. The line is drawn by these others: the
-    interval does not hold the chance in that.
+    Not a number with fewer than 100 others, where 1 % is less than one record. The line is drawn by these
+    others: the interval does not hold the chance in that.
     """
     allowed = len(others) // FALSE_ALARMS
     if not allowed:
-        return None
+        return Estimate(math.nan, 0.0, 1.0, len(members))
     return metrics.share(members > np.sort(others)[-allowed - 1])

@@ -59,5 +59,6 @@ def test_share_found_at_one_false_alarm_in_a_hundred():
 
 
 def test_below_a_hundred_others_it_cannot_be_measured():
-    assert found_at_few_alarms(np.ones(3), np.arange(99.0)) is None
+    nothing = found_at_few_alarms(np.ones(3), np.arange(99.0))
+    assert np.isnan(nothing.value) and (nothing.low, nothing.high) == (0, 1)
     assert found_at_few_alarms(np.ones(3), np.arange(199.0)).value == 0

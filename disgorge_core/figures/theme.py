@@ -117,7 +117,7 @@ def _template(p: Palette) -> go.layout.Template:
         colorway=list(p.categorical),
         colorscale={"sequential": scale(p.sequential), "diverging": scale(p.diverging)},
         xaxis=axis,
-        yaxis=axis,
+        yaxis={**axis, "ticklabelstandoff": 5},
         bargap=0.25,
     )
     return go.layout.Template(layout=layout)

@@ -54,7 +54,7 @@ def _chart(data: Dataset, column: str, key: str) -> None:
 
 @PANELS.register
 class Columns:
-    """Any column that a filter can name."""
+    """Any column that a filter can name, but for ids and texts."""
 
     name, page, tab, title, order = "data_columns", "data", "Columns", "", 30
 
@@ -63,7 +63,7 @@ class Columns:
 
     def draw(self, view: View) -> None:
         """A choice of columns and the chart of the chosen one."""
-        names = column_names(view.data)
-        first = next((i for i, name in enumerate(names) if name != "id"), 0)  # ids occur once each
-        column = st.selectbox("Column", names, first, key="data_column", width=320)
+        alone = ("id", view.data.roles.text)  # nearly every value occurs once
+        names = [name for name in column_names(view.data) if name not in alone]
+        column = st.selectbox("Column", names, key="data_column", width=320)
         _chart(view.data, column, f"data_column_{names.index(column)}")

@@ -68,7 +68,7 @@ def expect_selected(page: Page, count: int) -> None:
     """Wait until the map shows this many records as selected."""
     selected(page)
     root = page.locator(".pm").first
-    expect(root).to_have_attribute("data-selected", str(count), timeout=60_000)
+    expect(root).to_have_attribute("data-selected", str(count))
 
 
 def lasso(page: Page, corners: list[tuple[float, float]], *keys: str) -> None:

@@ -26,6 +26,7 @@ from tests.jobs.bench import until
 from tests.journeys.conftest import (
     ROOT,
     SERVER_FLAGS,
+    SERVER_STARTS_WITHIN_S,
     OpenPage,
     _free_port,
     _wait_until_healthy,
@@ -59,13 +60,14 @@ class Server:
                 stdout=written, stderr=subprocess.STDOUT,
             )  # fmt: skip
         _wait_until_healthy(self.url, self.running, log)
-        with urllib.request.urlopen(f"{self.url}/_stcore/script-health-check", timeout=120):
+        look = f"{self.url}/_stcore/script-health-check"
+        with urllib.request.urlopen(look, timeout=SERVER_STARTS_WITHIN_S):
             pass  # registers the pages, as ./run does
 
     def kill(self) -> None:
         assert self.running is not None
         self.running.kill()
-        self.running.wait(timeout=20)
+        self.running.wait(SERVER_STARTS_WITHIN_S)
 
 
 @pytest.fixture
@@ -136,7 +138,7 @@ def test_a_run_goes_on_when_the_server_is_killed_and_is_found_again(
     server.start()
     page.goto(f"{server.url}/runs?case={case.id}&run={run.id}")
     finished(page)
-    expect(page.get_by_text("Look at the model")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("Look at the model")).to_be_visible()
     assert run.state == "done"
     assert run.worker == before  # nobody started it a second time
     assert len(cases.get(case.id).models) == 2

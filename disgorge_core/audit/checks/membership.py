@@ -95,7 +95,7 @@ def _log_mean_of_others(logs: Array) -> Array:
 
 
 def scores(ratios: Array, population: Array, gamma: float = 1.0) -> Array:
-    """Share (k,) of the population's log ratios (n,) that each record's log ratio exceeds by log γ or more."""
+    """Share (k,) of the population's log ratios (n,) that each log ratio exceeds by log γ or more."""
     return np.asarray(_reached(ratios, population, gamma) / len(population))
 
 
@@ -145,7 +145,7 @@ class _Attack:
         return self._finding(
             "Membership attack (AUC)", "AUC", values, np.array([auc_of(*s) for s in floor]),
             SAYS[self.records] + (few if self._others() < FALSE_ALARMS else ""),
-            self._by_record(each, floor),
+            self._by_record(each),
         )  # fmt: skip
 
     def _caught(self, each: Mapping[str, Scored], floor: Sequence[Scored]) -> Finding:
@@ -165,9 +165,12 @@ class _Attack:
             arrays=arrays,
         )  # fmt: skip
 
-    def _by_record(self, each: Mapping[str, Scored], floor: Sequence[Scored]) -> dict[str, Array]:
-        """Rows of the dataset, scores before and after, and the highest that a reference has there."""
-        highest = np.max([members for members, _ in floor], axis=0)
-        rows = self.bench.rows[self.bench.sets[self.records]]
+    def _by_record(self, each: Mapping[str, Scored]) -> dict[str, Array]:
+        """Rows of the dataset, scores before and after, and the ratio's rank p after among references.
+
+        Of so many records one in N + 1 has the lowest p by chance.
+        """
+        inside = self.bench.sets[self.records]
+        at_least = (self.own[:, inside] >= self.judged["after"][inside]).sum(0)
         named = {who: each[who][0] for who in ("before", "after")}
-        return {"rows": rows, **named, "references": highest}
+        return {"rows": self.bench.rows[inside], **named, "p": (1 + at_least) / (len(self.own) + 1)}

@@ -184,7 +184,16 @@ def folders(folder: Path) -> list[bytes]:
 
     fitted = training.fit(dataset(), "linear", Recipe(epochs=1))
     closed = training.fit(dataset(), "ridge", Recipe(), settings={"blocks": 2})
-    return [folder_bytes(fitted), folder_bytes(closed)]
+    return [folder_bytes(fitted), folder_bytes(closed), _behind_a_backbone(folder)]
+
+
+def _behind_a_backbone(folder: Path) -> bytes:
+    from disgorge_core.models.bundle import folder_bytes
+    from disgorge_core.models.loading import load_model
+
+    path = folder / "bert.zip"
+    path.write_bytes(bert(folder))
+    return folder_bytes(load_model(path, stories()))
 
 
 def pipelines(folder: Path) -> list[bytes]:
@@ -204,6 +213,27 @@ def pipelines(folder: Path) -> list[bytes]:
 
 
 def pretrained(folder: Path) -> list[bytes]:
+    return [bert(folder), vit(folder)]
+
+
+def vit(folder: Path) -> bytes:
+    """A ViT of few numbers, as transformers writes it."""
+    from disgorge_core.models.backbones.network import transformers
+    from tests.tiny_models import write_pictures
+
+    library = transformers()
+    sizes = {"hidden_size": 4, "num_hidden_layers": 1, "num_attention_heads": 1,
+             "intermediate_size": 4, "image_size": 8, "patch_size": 4, "num_channels": 1}  # fmt: skip
+    names = {n: f"LABEL_{n}" for n in range(10)}
+    config = library.ViTConfig(
+        num_labels=10, id2label=names, label2id={v: k for k, v in names.items()}, **sizes
+    )
+    library.ViTForImageClassification(config).save_pretrained(folder / "vit")
+    write_pictures(folder / "vit", (8, 8), 1)
+    return _packed(folder / "vit")
+
+
+def bert(folder: Path) -> bytes:
     """A BERT that knows few words, as transformers writes it."""
     from disgorge_core.models.backbones.network import transformers
     from tests.training.small_texts import COMMON, FARM, SEA
@@ -219,7 +249,7 @@ def pretrained(folder: Path) -> list[bytes]:
     names = {"id2label": {0: "sea", 1: "farm"}, "label2id": {"sea": 0, "farm": 1}}
     config = library.BertConfig(num_labels=2, **sizes, **names)
     library.BertForSequenceClassification(config).save_pretrained(place)
-    return [_packed(place)]
+    return _packed(place)
 
 
 def stories() -> Any:
@@ -227,6 +257,13 @@ def stories() -> Any:
     from tests.training.small_texts import texts
 
     return texts(10)
+
+
+def digits() -> Any:
+    """The records that the ViT is fitted to."""
+    from tests.training.small import digits
+
+    return digits(10)
 
 
 MAKERS: dict[str, tuple[str, Maker]] = {

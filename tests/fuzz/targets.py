@@ -26,7 +26,7 @@ def all_targets() -> dict[str, Target]:
     """By name: data-csv, model-folder, layers."""
     found = [
         *(_target("data", name, _dataset) for name in DATA_FORMATS),
-        *(_target("model", name, _model(_data_for(name))) for name in MODEL_FORMATS),
+        *(_target("model", name, _model) for name in MODEL_FORMATS),
         Target("layers", "model.layers.json", seeds.layers, _layers),
     ]
     return {target.name: target for target in found}
@@ -42,25 +42,24 @@ def _target(part: str, format: str, read: Callable[[Path], Any]) -> Target:
     return Target(name, f"input{suffix}", make, read)
 
 
-def _data_for(format: str) -> Callable[[], Any]:
-    return seeds.stories if format == "huggingface" else seeds.dataset
-
-
 def _dataset(path: Path) -> Any:
     from disgorge_core.data.loading import load_dataset
 
     return load_dataset(path)
 
 
-def _model(data: Callable[[], Any]) -> Callable[[Path], Any]:
-    fitted = cache(data)
+def _model(path: Path) -> Any:
+    from disgorge_core.models.loading import fitted_to, matched, read_model
 
-    def read(path: Path) -> Any:
-        from disgorge_core.models.loading import fitted_to, matched, read_model
+    found = read_model(path)
+    data = _beside(getattr(found, "kind", "table"))
+    return fitted_to(matched(found, data), data)
 
-        return fitted_to(matched(read_model(path), fitted()), fitted())
 
-    return read
+@cache
+def _beside(kind: str) -> Any:
+    """Records of a kind: only Hugging Face folders say what they are for."""
+    return {"text": seeds.stories, "image": seeds.digits}.get(kind, seeds.dataset)()
 
 
 def _layers(path: Path) -> Any:

@@ -11,6 +11,8 @@ from typing import Any
 
 from disgorge_core.limited.child import NEVER, changed
 
+GOING = ("os.remove", "os.rmdir")  # temporary folders go by handles, and a handle has no path
+
 
 class Watch:
     """An audit hook, which stays for good, and what it has seen while it was open."""
@@ -24,7 +26,8 @@ class Watch:
             return
         if event in NEVER:
             self.seen.append(event)
-        outside = [place for place in changed(event, said) if not self._inside(os.fsdecode(place))]
+        places = [] if event in GOING else changed(event, said)
+        outside = [place for place in places if not self._inside(os.fsdecode(place))]
         self.seen += [f"{event} {os.fsdecode(place)}" for place in outside]
 
     def _inside(self, place: str) -> bool:

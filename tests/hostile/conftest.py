@@ -15,6 +15,8 @@ import pytest
 from disgorge_core.data.reading import process as data_process
 from disgorge_core.data.reading.process import read_apart
 from disgorge_core.errors import DisgorgeError
+from disgorge_core.models.backbones import opened
+from disgorge_core.models.formats import huggingface
 from disgorge_core.models.loading import read_model
 from disgorge_core.models.reading import process as model_process
 from tests.fuzz.oracle import JARGON, LONGEST
@@ -65,8 +67,8 @@ def refuse(
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limited process's work happens in the test's own process, which is faster."""
-    monkeypatch.setattr(data_process, "run_apart", run_here)
-    monkeypatch.setattr(model_process, "run_apart", run_here)
+    for module in (data_process, model_process, huggingface, opened):
+        monkeypatch.setattr(module, "run_apart", run_here)
 
 
 def dataset(path: Path) -> Any:

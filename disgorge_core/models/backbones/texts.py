@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,11 @@ from disgorge_core.models.backbones.pretrained import read_bytes, read_json
 from disgorge_core.models.reading.pretrained_zip import TOKENIZER, TOKENIZER_CONFIG, VOCABULARY
 
 LENGTH = 512  # pieces read of a record, where the model reads more
+MOST_GROWTH = 256  # times that replacements may make a text longer
+STOPS = (
+    "Exception",
+    "PanicException",
+)  # how the library ends; the second is no Exception of Python's
 REMEDY = "Save it again: AutoTokenizer.from_pretrained('folder').save_pretrained('folder')."
 
 
@@ -29,7 +35,7 @@ class Texts:
 
     def cut(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """Numbers of the pieces, and where each stands in the text: (0, 0) for the frame."""
-        found = self.tokenizer.encode(text)
+        found = asked(self.tokenizer.encode, text)
         if not 0 < len(found.ids) <= self.length or max(found.ids) >= self.pieces:
             raise BadModel("The tokenizer makes pieces that the model cannot read.", REMEDY)
         offsets = zip(found.offsets, found.special_tokens_mask, strict=True)
@@ -37,7 +43,17 @@ class Texts:
 
     def is_cut_short(self, text: str) -> bool:
         """Whether a text has more pieces than are read."""
-        return bool(self.tokenizer.encode(text).overflowing)
+        return bool(asked(self.tokenizer.encode, text).overflowing)
+
+
+def asked(call: Callable[..., Any], *given: Any) -> Any:
+    """What the library answers; raises BadModel where it stops."""
+    try:
+        return call(*given)
+    except BaseException as error:
+        if type(error).__name__ not in STOPS:
+            raise
+        raise BadModel("The tokenizer stops at a text.", REMEDY) from None
 
 
 def read_tokenizer(folder: Path, pieces: int, length: int) -> Texts:
@@ -45,7 +61,7 @@ def read_tokenizer(folder: Path, pieces: int, length: int) -> Texts:
     known = (folder / TOKENIZER).is_file()
     tokenizer = _parsed(read_bytes(folder / TOKENIZER)) if known else _word_pieces(folder)
     tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length=length)
+    asked(lambda: tokenizer.enable_truncation(max_length=length))
     return Texts(tokenizer, pieces, length)
 
 
@@ -63,9 +79,28 @@ def _parsed(content: bytes) -> Any:
     from tokenizers import Tokenizer
 
     try:
-        return Tokenizer.from_str(content.decode("utf-8"))
-    except Exception:  # the library raises nothing narrower
+        made = asked(Tokenizer.from_str, content.decode("utf-8"))
+    except (BadModel, ValueError):
         raise BadModel(f"{TOKENIZER} is damaged.", REMEDY) from None
+    if made.normalizer is not None:
+        _check_growth(json.loads(made.normalizer.__getstate__()))
+    return made
+
+
+def _check_growth(normalizer: Any) -> None:
+    """Raise BadModel for replacements that would make a bomb of a text."""
+    growth = 1
+    for step in _steps(normalizer):
+        growth *= 1 + len(str(step.get("content") or "")) + len(str(step.get("prepend") or ""))
+        if growth > MOST_GROWTH:
+            raise BadModel("The tokenizer makes texts far longer.", REMEDY)
+
+
+def _steps(normalizer: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(normalizer, dict):
+        yield normalizer
+        for step in normalizer.get("normalizers") or ():
+            yield from _steps(step)
 
 
 def _word_pieces(folder: Path) -> Any:

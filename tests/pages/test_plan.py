@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from disgorge_core.cases import Case, Cases
 from disgorge_core.data.forget_set import from_mask
 from disgorge_core.disgorging import applicable
+from disgorge_core.types import Marks
 from pages.common.questions import ask
 from pages.panels.plan import forecast
 from tests.pages.answers import answer_here
@@ -130,7 +131,7 @@ def test_run_queues_what_the_form_says(open_page: OpenPage, cases: Cases, case: 
     assert run.request == {
         "task": "disgorge", "model": case.models[0], "forget": cases.forget_sets(case.id)[0][0],
         "method": "finetune", "settings": {"epochs": 2, "lr": 0.0, "batch": 64}, "seed": 4,
-        "references": 0,
+        "references": 0, "marks": asdict(Marks()),
     }  # fmt: skip
     assert [t.value for t in app.title] == ["Runs"]
     assert app.session_state["ui"].run == run.id

@@ -49,30 +49,29 @@ class Distance:
 
     def run(self, bench: Bench) -> Sequence[Measured]:
         """One finding a set."""
-        squares = {who: squared(bench, who) for who in bench.judged}
         own = squared_of_references(bench)
         return [
-            _found(name, inside, squares, own)
-            for name, inside in bench.sets.items()
-            if inside.any()
+            _found(bench, name, inside, own) for name, inside in bench.sets.items() if inside.any()
         ]
 
 
-def _found(name: str, inside: Array, squares: dict[str, Array], own: Array) -> Measured:
-    each = {who: values[inside] for who, values in squares.items()}
+def _found(bench: Bench, name: str, inside: Array, own: Array) -> Measured:
+    z = {who: standardised(bench, who)[inside] for who in bench.judged}
+    each = {who: values**2 for who, values in z.items()}
     ranked = Ranked({who: float(v.mean()) for who, v in each.items()}, own[:, inside].mean(1))
     finding = Finding(
         check="distance", measure="Distance to references", records=name, unit="mean z²",
         values=estimates(ranked, interval_of(each)), odds=odds(ranked), says=SAYS[name],
+        arrays={"rows": bench.rows[inside], "before": z["before"], "after": z["after"]},
     )  # fmt: skip
     return Measured(finding, ranked)
 
 
-def squared(bench: Bench, who: str) -> Array:
-    """z² (m,) of each record of a judged model."""
+def standardised(bench: Bench, who: str) -> Array:
+    """z (m,) of each record of a judged model: above 0 is surer of the label than references are."""
     stack = bench.margins["references"]
-    variance = stack.var(0, ddof=1) + bench.least**2
-    return np.asarray((bench.margins[who] - stack.mean(0)) ** 2 / variance)
+    spread = np.sqrt(stack.var(0, ddof=1) + bench.least**2)
+    return np.asarray((bench.margins[who] - stack.mean(0)) / spread)
 
 
 def squared_of_references(bench: Bench) -> Array:

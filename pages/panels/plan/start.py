@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
@@ -10,8 +11,9 @@ from disgorge_core.disgorging import Offer
 from disgorge_core.errors import DisgorgeError
 from disgorge_core.jobs.references import why_no_references
 from disgorge_core.jobs.uploaded import count_uploaded
+from disgorge_core.params import make
 from disgorge_core.registry import METHODS
-from disgorge_core.types import Tier
+from disgorge_core.types import Marks, Tier
 from disgorge_core.words import TIERS
 from pages.common import forms, messages, state
 from pages.common.panels import PANELS, View
@@ -31,6 +33,10 @@ REFERENCES = 5
 WHY_REFERENCES = (
     "Models trained without the records, by the same recipe and other seeds: the yardstick of the "
     "comparison. Each costs one retrain, once; later runs on the same records use them again."
+)
+MARKS = (
+    "What the audit will measure against, and which difference counts as none. Set before the run, so that "
+    "nobody can say the bar was moved afterwards; it costs nothing until you start the audit."
 )
 SEED = (
     "Makes the run repeatable. Methods without chance in them, and a full retrain, which keeps the "
@@ -57,10 +63,11 @@ class Start:
             settings = forms.fields(METHODS[offer.method], f"plan_{offer.method}", columns=2)
             seed, references = _seed_and_references(view, found)
             _price(view, found, offer, settings, references)
+            marks = _marks(found)
             request = {
                 "task": "disgorge", "model": view.model, "forget": view.forget,
                 "method": offer.method, "settings": settings, "seed": seed,
-                "references": references,
+                "references": references, "marks": marks,
             }  # fmt: skip
             if st.button(
                 "Run", key="plan_run", type="primary", icon=":material/play_arrow:", width="stretch"
@@ -91,6 +98,17 @@ def _seed_and_references(view: View, found: Forecast) -> tuple[int, int]:
         key="plan_references", help=WHY_REFERENCES,
     )  # fmt: skip
     return int(seed), int(references)
+
+
+def _marks(found: Forecast) -> dict[str, Any]:
+    """Pass marks of the later audit: they are locked with the run, before its result is known."""
+    with st.expander("Pass marks of the audit", key="plan_marks", icon=":material/lock:"):
+        st.caption(MARKS)
+        hidden = ("repeats", "checks", "seed")
+        if why_no_references(found.facts):
+            hidden = (*hidden, "references", "twins")
+        chosen = forms.fields(Marks, "plan_marks", hide=hidden, columns=2)
+    return asdict(make(Marks, chosen))
 
 
 def _price(

@@ -1,0 +1,81 @@
+"""The Audit page: what it needs, what it costs, and the verdict of a real audit of a small network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from disgorge_core.cases import Case, Cases
+from disgorge_core.jobs.worker import work
+from disgorge_core.runs import Run
+from disgorge_core.runs.run import new_run
+from tests.pages.finished import finished_run
+
+OpenPage = Callable[..., AppTest]
+PAGE = "prove/audit"
+
+
+def text_of(page: AppTest) -> str:
+    html = [h.proto.body for h in page.get("html")]
+    return " ".join([*html, *(m.value for m in page.markdown), *(c.value for c in page.caption)])
+
+
+def audit_of(cases: Cases, case: Case, run: Run, **marks: object) -> Run:
+    request = {"task": "audit", "audited": run.id, "marks": {"references": 4, "twins": 2, **marks}}
+    audit = new_run(cases.workspace.case(case.id), request)
+    work(cases, audit)
+    assert audit.state == "done", (audit.problem, audit.detail)
+    return audit
+
+
+def test_without_a_case_or_a_run_it_says_where_to_go(open_page: OpenPage, case: Case) -> None:
+    assert "No case is open" in text_of(open_page(PAGE))
+    assert "no run has finished" in text_of(open_page(PAGE, case=case.id))
+
+
+def test_before_an_audit_the_price_stands_first(
+    open_page: OpenPage, cases: Cases, case: Case
+) -> None:
+    run = finished_run(cases, case)
+    page = open_page(PAGE, case=case.id, run=run.id)
+    said = text_of(page)
+    assert "20 references and one in the method's place" in said and "Together" in said
+    assert "No pass marks were locked" in said
+    assert page.button(key="audit_go").label == "Start the audit"
+
+
+@pytest.mark.parametrize("tab", ["Verdict", "Worst records", "Pass marks", "What was not tested"])
+def test_every_tab_shows_something(open_page: OpenPage, cases: Cases, case: Case, tab: str) -> None:
+    run = finished_run(cases, case)
+    audit = audit_of(cases, case, run)
+    page = open_page(PAGE, case=case.id, run=run.id, tab=tab)
+    assert not page.error
+    said = text_of(page)
+    verdict = audit.result().values["verdict"]
+    if tab == "Verdict":
+        assert verdict["title"] in said and verdict["means"] in said
+        assert "Distance to references" in said
+    if tab == "Worst records":
+        assert "three standard deviations" in said and len(page.dataframe) == 1
+    if tab == "Pass marks":
+        used = page.dataframe[0].value.set_index("pass mark")["used"]
+        assert used["References"] == "4"
+    if tab == "What was not tested":
+        assert "extraction" in said
+
+
+def test_a_change_of_a_locked_mark_is_seen(open_page: OpenPage, cases: Cases, case: Case) -> None:
+    done = finished_run(cases, case)
+    locked = new_run(
+        cases.workspace.case(case.id),
+        {**done.request, "marks": {"references": 4, "tolerance": 0.1}},
+    )
+    work(cases, locked)
+    audit = audit_of(cases, case, locked, tolerance=0.4)
+    assert "tolerance" in audit.result().values["changed"]
+    page = open_page(PAGE, case=case.id, run=locked.id, tab="Pass marks")
+    table = page.dataframe[0].value.set_index("pass mark")
+    assert table.loc["Trace that counts as none", "locked"] == "0.1"
+    assert table.loc["Trace that counts as none", ""] == "changed after the run"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from PIL import Image
 
@@ -16,6 +17,7 @@ from disgorge_core.types import Array, Dataset
 
 TABLE_LIMIT = 20_000  # pictures that a table may hold
 SNIPPET, LINE = 160, 70  # letters of a text that stand for it, on a tile and in a line
+MISSING = "missing"
 WIDE = {"image": 24, "table": 150, "text": 188}  # pixels of a tile; for pictures beside their own
 
 
@@ -56,6 +58,14 @@ def snippets(data: Dataset, rows: Array, letters: int = SNIPPET) -> list[str]:
 def label(data: Dataset, row: int) -> str:
     """The record's label in words."""
     return data.classes[int(data.y[row])] if data.classes else f"{data.y[row]:.4g}"
+
+
+def cell(value: object) -> str:
+    """A value of the metadata or of a table in words; one that is not there is missing, 3.0 is 3."""
+    if pd.isna(value):
+        return MISSING
+    whole = isinstance(value, float | np.floating) and float(value).is_integer()
+    return str(int(value)) if whole else str(value)
 
 
 def line(data: Dataset, row: int) -> str:
@@ -101,5 +111,5 @@ def _cards(data: Dataset, rows: Array) -> list[str]:
 def _card(values: dict[str, Any]) -> str:
     first = list(values.items())[:3]
     return "".join(
-        f"<small>{html.escape(str(name))}: {html.escape(str(v))}</small>" for name, v in first
+        f"<small>{html.escape(str(name))}: {html.escape(cell(v))}</small>" for name, v in first
     )

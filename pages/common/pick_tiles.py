@@ -83,7 +83,7 @@ def words_of(data: Dataset, row: int) -> str:
     if data.kind == "text":
         return gallery.snippet(str(data.x.iloc[row, 0]))
     first = data.x.iloc[row].to_dict().items()
-    return ", ".join(f"{name} {value}" for name, value in list(first)[:FIRST_COLUMNS])
+    return ", ".join(f"{name} {gallery.cell(value)}" for name, value in list(first)[:FIRST_COLUMNS])
 
 
 def _pass_on(key: str, tell: Callable[[int], None]) -> None:

@@ -31,7 +31,7 @@ def describe(data: Dataset, row: int, *, size: int = 88) -> None:
         else ""
     )
     cells = "".join(
-        f"<dt>{html.escape(str(name))}</dt><dd>{html.escape(str(value))}</dd>"
+        f"<dt>{html.escape(str(name))}</dt><dd>{html.escape(gallery.cell(value))}</dd>"
         for name, value in list(facts.items())[:MOST_FACTS]
     )
     st.html(f'<div class="dg-record">{picture}<dl class="dg-facts">{cells}</dl></div>')
@@ -65,7 +65,7 @@ def passage(text: str) -> None:
 def _columns(data: Dataset, row: int) -> None:
     with st.expander("All columns", key="record_columns", type="compact"):
         values = data.take(np.array([row])).iloc[0]
-        st.dataframe(values.astype(str).rename("value"), key="record_values", height=260)
+        st.dataframe(values.map(gallery.cell).rename("value"), key="record_values", height=260)
 
 
 def answers(found: Predictions, row: int) -> None:

@@ -26,12 +26,14 @@ def frame(data: Dataset, rows: Array, extra: pd.DataFrame | None = None) -> pd.D
         parts.append(pd.DataFrame({"picture": gallery.pictures(data, rows)}))
     if extra is not None:
         parts.append(extra.reset_index(drop=True))
-    labels = column_of(data, "label").values
+    roles = data.roles
+    of_role = roles.label if roles.label in data.meta else "label"
+    labels = column_of(data, of_role).values
     parts.append(pd.DataFrame({"label": labels.iloc[rows].to_numpy()}))
     parts.append(pd.DataFrame({"split": np.array(SPLITS, dtype=object)[data.split[rows]]}))
-    roles = data.roles
     hidden = [roles.label, roles.id, *([roles.text] if data.kind == "text" else [])]
-    parts.append(data.meta.drop(columns=hidden, errors="ignore").iloc[rows].reset_index(drop=True))
+    shown = data.meta.drop(columns=hidden, errors="ignore").rename(columns={"label": "own label"})
+    parts.append(shown.iloc[rows].reset_index(drop=True))
     if data.kind == "table":
         own = data.take(rows).reset_index(drop=True)
         parts.append(own[[c for c in own if c not in data.meta.columns]])
@@ -46,7 +48,7 @@ def records(
     table = frame(data, rows, extra)
     st.dataframe(
         table, key=key, hide_index=True, height=height, lazy=len(table) > LAZY_ABOVE,
-        column_config=columns_of(table), row_height=_row_height(table),
+        column_config=columns_of(table), row_height=_row_height(table), placeholder=gallery.MISSING,
     )  # fmt: skip
 
 
@@ -68,7 +70,7 @@ def pick(
     table = frame(data, shown, None if extra is None else extra.iloc[: len(shown)])
     event = st.dataframe(
         table, key=key, hide_index=True, height=height, on_select="rerun", selection_mode=mode,
-        column_config=columns_of(table), row_height=_row_height(table),
+        column_config=columns_of(table), row_height=_row_height(table), placeholder=gallery.MISSING,
     )  # fmt: skip
     return shown[np.array(event["selection"]["rows"], dtype=int)]
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from disgorge_core.influence.contract import OUTPUTS, estimators_for
 from disgorge_core.params import params_of
 from disgorge_core.registry import ESTIMATORS
 from disgorge_core.runs import Run, TaskResult
@@ -16,7 +17,7 @@ from disgorge_core.types import Array
 from pages.common import forms, messages, progress, state
 from pages.common.panels import PANELS, Need, View
 from pages.common.pick_tiles import pick_tiles
-from pages.common.predicted import SURE, forget_need
+from pages.common.predicted import SURE, forget_need, output_of
 from pages.common.predictions import label_of
 from pages.common.services import cases, lanes
 
@@ -75,7 +76,7 @@ class Inside:
 
     def draw(self, view: View) -> None:
         """The estimator, and its ranking or the way to get it."""
-        wanted = _estimator()
+        wanted = _estimator(view)
         run = next(iter(runs_for(view, wanted)), None)
         if run is None or run.state in ("cancelled", "failed", "interrupted"):
             _offer(view, wanted, run)
@@ -85,10 +86,10 @@ class Inside:
             progress.watch(view.case.id, run.id, key="rank", curve=False)
 
 
-def _estimator() -> dict[str, Any]:
+def _estimator(view: View) -> dict[str, Any]:
     left, right = st.columns([4, 9], gap="medium", vertical_alignment="top")
     name = left.selectbox(
-        "Estimator", list(ESTIMATORS), format_func=lambda n: ESTIMATORS[n].title, key="rank_by"
+        "Estimator", estimators_for(view.data.task), format_func=lambda n: ESTIMATORS[n].title, key="rank_by"
     )  # fmt: skip
     kind = ESTIMATORS[name]
     with right:
@@ -127,8 +128,21 @@ def _show(view: View, found: Ranking) -> None:
     notes = " ".join(found.result.values.get("notes", ()))
     messages.reading(
         "Below each: its label, then the estimated mean change over all validation and test records if "
-        f"it alone had not been there, in thousandths. Unit: {found.result.values['unit']}. {SURE} {notes}"
+        f"it alone had not been there, in {_unit(view, found)}. {SURE} {notes}"
     )
+
+
+def _unit(view: View, found: Ranking) -> str:
+    """Of what the numbers on the tiles are: an estimator of changes speaks of the model's output."""
+    said = str(found.result.values["unit"])
+    what, unit = output_of(view)
+    named = f"{unit} ({what})" if said in OUTPUTS.values() else said
+    return named if view.data.task == "regression" else f"thousandths; unit: {named}"
+
+
+def _number(view: View, value: float) -> str:
+    """An effect of one record: of classes in thousandths, of numbers as it is."""
+    return f"{value:+.3g}" if view.data.task == "regression" else f"{1000 * value:+.2f}"
 
 
 def _tiles(view: View, key: str, title: str, found: Ranking, order: Array) -> None:
@@ -136,7 +150,7 @@ def _tiles(view: View, key: str, title: str, found: Ranking, order: Array) -> No
     order = order[:MOST]
     rows = found.rows[order]
     lines = [
-        [(label_of(view.data, int(r)), ""), (f"{1000 * found.by_record[i]:+.2f}", "")]
+        [(label_of(view.data, int(r)), ""), (_number(view, found.by_record[i]), "")]
         for r, i in zip(rows, order, strict=True)
     ]
     pick_tiles(key, view.data, rows, lines, lambda r: _card(view, r), size=48)

@@ -1,8 +1,8 @@
 """Membership attack on each record: do answers give away which records were trained on?
 
-RMIA (Zarifzadeh, Liu and Shokri, arXiv 2312.03262). With p(x) the model's probability of the record's own
-class and p̄(x) its mean over references, which never saw the removed records, the score of x is the share
-of population records z (test records, x itself left out) for which
+RMIA (Zarifzadeh, Liu and Shokri, arXiv 2312.03262; offline, a = 1). With p(x) the model's probability of
+the record's own class and p̄(x) its mean over references, which never saw the removed records, the score of
+x is the share of population records z (test records, x itself left out) for which
 
     (p(x) / p̄(x)) / (p(z) / p̄(z)) ≥ γ,
 

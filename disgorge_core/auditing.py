@@ -78,7 +78,8 @@ def examine(pair: Pair, beside: Beside, marks: Marks, report: Report = silent) -
     skipped: list[Skipped] = []
     for number, kind in enumerate(CHECKS.values()):
         check: Check = kind()
-        report(Progress(0.5 + 0.5 * number / len(CHECKS), check.title))
+        bench = replace(bench, report=_part(report, number))
+        bench.report(Progress(0.0, check.title))
         reason = why_not(check, bench, wanted, broken)
         if reason:
             skipped.append(Skipped(check.name, check.title, reason))
@@ -89,6 +90,11 @@ def examine(pair: Pair, beside: Beside, marks: Marks, report: Report = silent) -
     return AuditReport(
         found, findings, tuple(skipped), marks, len(bench.references), len(bench.twins)
     )
+
+
+def _part(report: Report, number: int) -> Report:
+    """A report that fills the part of the bar that belongs to one check."""
+    return lambda p: report(replace(p, share=0.5 + 0.5 * (number + p.share) / len(CHECKS)))
 
 
 def wanted_checks(marks: Marks) -> tuple[str, ...]:
@@ -124,20 +130,26 @@ def lay(pair: Pair, beside: Beside, marks: Marks, report: Report = silent) -> tu
     chosen = looked_at(data, facts.forget, facts.keep, gone, marks.seed)
     rows = np.unique(np.concatenate(list(chosen.values())))
     answer = _answers(data, rows, report, 4 + len(beside.references) + len(beside.twins))
-    judged = {"before": answer(pair.before), "after": answer(pair.after)}
-    judged |= {"control": answer(beside.control)} if beside.control else {}
-    judged |= {"placebo": answer(beside.placebo)} if beside.placebo else {}
+    models = _judged(pair, beside)
+    judged = {who: answer(model) for who, model in models.items()}
     broken = _broken(judged)
+    judged = {who: z for who, z in judged.items() if who in ("before", "after") or _finite(z)}
+    reference_models, references = _stack(beside.references, answer, judged["before"])
+    twin_models, twins = _stack(beside.twins, answer, judged["before"])
     bench = Bench(
         data=data, rows=rows, sets={name: np.isin(rows, r) for name, r in chosen.items()},
-        judged={name: z for name, z in judged.items() if name in ("before", "after") or _finite(z)},
-        references=_stack([answer(m) for m in beside.references], judged["before"]),
-        twins=_stack([answer(m) for m in beside.twins], judged["before"]),
-        marks=marks,
+        judged=judged, references=references, twins=twins, marks=marks,
         placebo_set=None if beside.placebo_set is None else beside.placebo_set[rows],
-        models={"before": pair.before, "after": pair.after},
+        models={who: models[who] for who in judged}, reference_models=reference_models,
+        twin_models=twin_models, keep=facts.keep,
     )  # fmt: skip
     return bench, broken
+
+
+def _judged(pair: Pair, beside: Beside) -> dict[str, Model]:
+    found = {"before": pair.before, "after": pair.after}
+    found |= {"control": beside.control} if beside.control else {}
+    return found | ({"placebo": beside.placebo} if beside.placebo else {})
 
 
 def _answers(data: Dataset, rows: Array, report: Report, count: int) -> Callable[[Model], Array]:
@@ -155,9 +167,13 @@ def _finite(z: Array) -> bool:
     return bool(np.isfinite(z).all())
 
 
-def _stack(found: Sequence[Array], like: Array) -> Array:
-    kept = [z for z in found if _finite(z)]
-    return np.stack(kept) if kept else np.zeros((0, *like.shape), np.float32)
+def _stack(
+    models: Sequence[Model], answer: Callable[[Model], Array], like: Array
+) -> tuple[list[Model], Array]:
+    """The models whose answers are numbers, and these answers."""
+    found = [(model, z) for model, z in ((m, answer(m)) for m in models) if _finite(z)]
+    none = np.zeros((0, *like.shape), np.float32)
+    return [model for model, _ in found], np.stack([z for _, z in found]) if found else none
 
 
 def _broken(judged: dict[str, Array]) -> str:
@@ -192,6 +208,7 @@ def evidence(pair: Pair, bench: Bench, measured: Sequence[Measured], broken: str
         p_before=joint_p(here, "before"), p_after=joint_p(here, "after"), p_all=joint_p(every, "after"),
         p_control=joint_p(every, "control") if "control" in bench.judged else None,
         trace_before=_of(measured, "trace", "before"), trace_after=_of(measured, "trace", "after"),
+        p_relearned=_odds(measured, "relearning", "after"),
         far_before=_far(measured, "before"), far_after=_far(measured, "after"),
         lost=lost(bench, test if test.any() else bench.sets[KEPT]),
     )  # fmt: skip
@@ -200,6 +217,11 @@ def evidence(pair: Pair, bench: Bench, measured: Sequence[Measured], broken: str
 def _of(measured: Sequence[Measured], check: str, who: str) -> Estimate | None:
     found = [m.finding.values[who] for m in measured if m.finding.check == check]
     return found[0] if found else None
+
+
+def _odds(measured: Sequence[Measured], check: str, who: str) -> float | None:
+    found = [m.finding.odds for m in measured if m.finding.check == check]
+    return found[0].get(who) if found else None
 
 
 def _far(measured: Sequence[Measured], who: str) -> float:

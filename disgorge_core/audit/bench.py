@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from disgorge_core import metrics
-from disgorge_core.types import Array, Dataset, Marks, Model
+from disgorge_core.types import Array, Dataset, Marks, Model, Report, silent
 
 REMOVED, KEPT, TEST = "Removed records", "Kept records", "Test"
 MOST = 5000  # kept records, and test records, that are looked at
@@ -25,6 +25,8 @@ class Bench:
     `sets` marks which of the m records were removed, kept, or are test records; `rows` are their rows in
     the dataset. `judged` holds "before", "after" and, where there is one, "control" (a reference that takes
     the method's place) and "placebo" (the method on random kept records, bool `placebo_set` (m,)).
+    `models`, `reference_models` and `twin_models` are those that gave the answers, in the same order; `keep`
+    (n,) are all training records that stay. Checks that take long tell `report` how far they are.
     """
 
     data: Dataset
@@ -37,6 +39,9 @@ class Bench:
     placebo_set: Array | None = None
     models: Mapping[str, Model] = field(default_factory=dict)
     reference_models: Sequence[Model] = ()
+    twin_models: Sequence[Model] = ()
+    keep: Array | None = None
+    report: Report = silent
 
     @property
     def y(self) -> Array:

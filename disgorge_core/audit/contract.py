@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
 from disgorge_core.audit.bench import Bench
 from disgorge_core.audit.ranks import Ranked
 from disgorge_core.metrics import spread
-from disgorge_core.types import About, Array, Estimate, Finding
+from disgorge_core.types import About, Array, Estimate, Finding, Marks, Recipe
 
 BOTH = ("classification", "regression")
 FEW_REFERENCES = 19  # with fewer, no p-value can fall below 5 %
@@ -45,6 +45,20 @@ class Check(Protocol):
     def run(self, bench: Bench) -> Sequence[Measured]:
         """What it measures."""
         ...
+
+
+@runtime_checkable
+class Priced(Check, Protocol):
+    """A check that trains models itself, and so has a price."""
+
+    def price(self, marks: Marks, recipe: Recipe) -> float:
+        """Expected cost in full trainings by this recipe, with as many models as the marks say."""
+        ...
+
+
+def price_of(check: Check, marks: Marks, recipe: Recipe | None) -> float:
+    """What a check costs in full trainings: 0 for those that only look at answers."""
+    return check.price(marks, recipe) if recipe and isinstance(check, Priced) else 0.0
 
 
 def needs_references(bench: Bench, least: int = 3) -> str | None:

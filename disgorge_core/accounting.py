@@ -152,10 +152,13 @@ def _of_history(before: Model, after: Model, tier: Tier) -> list[Weakness]:
 
 
 def of_backbone(model: Model, tier: Tier) -> list[Weakness]:
-    """What the fixed network before the trained one weakens; nothing where there is none."""
+    """What weakens it that came with a Hugging Face model: its fixed network, or its start weights."""
     if model.preprocessing.backbone is None:
         return []
-    key = "head rebuilt" if tier in FRESH else "backbone unknown"
+    keys = ("start kept", "start unknown")
+    if model.preprocessing.kind == "backbone":
+        keys = ("head rebuilt", "backbone unknown")
+    key = keys[0] if tier in FRESH else keys[1]
     return [(words.reservation(key), Tier.EMPIRICAL)]
 
 

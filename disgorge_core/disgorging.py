@@ -17,6 +17,7 @@ from disgorge_core.curvature import fit_curvature
 from disgorge_core.data.forget_set import check
 from disgorge_core.errors import BadForgetSet, BadModel, NotApplicable
 from disgorge_core.methods.contract import Context, Facts, Method, facts_of
+from disgorge_core.models.backbones.whole import WHOLE
 from disgorge_core.models.layers import WITH_WEIGHTS
 from disgorge_core.models.prediction import inputs
 from disgorge_core.params import make
@@ -41,6 +42,7 @@ UNKNOWN_RECORDS = (
 )
 TRAIN_AGAIN = (Family.RETRAINING, Family.COMPARTMENTALIZATION)
 TIMED = 256  # records of one timed forward pass
+TIMED_WHOLE = 8  # of one through a whole Hugging Face network
 SECONDS_A_STEP = 0.0005  # of the optimiser itself
 CHEAP = 30.0  # seconds of a full retrain that nobody minds
 
@@ -200,7 +202,8 @@ def is_convex(model: Model) -> bool:
 
 def seconds_to_retrain(facts: Facts) -> float:
     """A rough forecast for this machine."""
-    x = facts.data.take(np.flatnonzero(facts.keep)[:TIMED])
+    timed = TIMED_WHOLE if facts.model.preprocessing.kind == WHOLE else TIMED
+    x = facts.data.take(np.flatnonzero(facts.keep)[:timed])
     recipe = facts.recipe or Recipe(epochs=1)
     epochs = 1 if facts.model.regime == "closed form" else recipe.epochs
     return training_seconds(facts.model.members[0], x, facts.n_keep, epochs, recipe.batch)

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from disgorge_core.curvature.words import in_basis
 from disgorge_core.errors import NotApplicable
+from disgorge_core.models.backbones.whole import Whole
 from disgorge_core.models.layers import WordMean
 
 NORMS = (nn.GroupNorm, nn.LayerNorm, nn.BatchNorm1d, nn.BatchNorm2d)
@@ -122,12 +123,16 @@ def frozen_copy(network: nn.Module) -> nn.Module:
 
 
 def sites_of(network: nn.Module) -> list[Site]:
-    """All layers with weights; raises NotApplicable for kinds without a formula and shared weights."""
+    """All layers with weights; raises NotApplicable for kinds without a formula and shared weights.
+
+    Of a whole Hugging Face network those that it names as measured.
+    """
     sites: list[Site] = []
     seen: set[int] = set()
+    chosen = network.measured() if isinstance(network, Whole) else None
     for name, module in network.named_modules():
         own = {id(p) for p in module.parameters(recurse=False)}
-        if not own:
+        if not own or (chosen is not None and name not in chosen):
             continue
         if type(module) not in KNOWN or seen & own:
             raise NotApplicable(
@@ -143,6 +148,22 @@ def sites_of(network: nn.Module) -> list[Site]:
         seen |= own
         sites.append(Site(name, module))
     return sites
+
+
+def coverage(network: nn.Module) -> str:
+    """What of a whole Hugging Face network curvature covers, in one sentence; empty for other networks."""
+    if not isinstance(network, Whole):
+        return ""
+    inside = {id(p) for site in sites_of(network) for p in site.parameters.values()}
+    parts = [(type(m).__name__, p) for m in network.modules() for p in m.parameters(recurse=False)]
+    covered = sum(p.numel() for _, p in parts if id(p) in inside)
+    left = dict.fromkeys(kind for kind, p in parts if id(p) not in inside)
+    total = sum(p.numel() for p in network.parameters())
+    more = f"; weights in {', '.join(left)} are left out" if left else ""
+    return (
+        f"Curvature covers {covered / total:.0%} of the network's {total:,} weights, in linear layers that "
+        f"run once on each record{more}."
+    )
 
 
 def capture(network: nn.Module, sites: Sequence[Site], x: Tensor) -> Capture:

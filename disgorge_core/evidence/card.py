@@ -12,10 +12,12 @@ from typing import Any
 
 from disgorge_core import words
 from disgorge_core.params import params_of
-from disgorge_core.types import Dataset, ForgetSet, Model, Recipe
+from disgorge_core.types import Dataset, ForgetSet, Model, Preprocessing, Recipe
 
 MARKS = re.compile(r"([\\`*_\[\]<>#|~$])")
 MOST_CLASSES = 30
+# What is not known of what came with a Hugging Face model, by the kind of its preprocessing.
+START = {"backbone": "backbone", "whole": "start"}
 RULES = {"mean": "the mean of its networks' logits", "guard": "an output guard over the logits"}
 
 
@@ -81,7 +83,7 @@ def _model(card: Card) -> dict[str, object]:
     return {
         "Task": m.task,
         **({"Classes": ", ".join(names) + more} if names else {}),
-        **({"Backbone": f"{p.backbone.title}; never trained here"} if p.backbone else {}),
+        **_start(p),
         "Architecture": m.architecture or "layers of an uploaded network",
         "Parameters": f"{m.parameters:,}{networks}",
         "Regime": m.regime,
@@ -89,6 +91,15 @@ def _model(card: Card) -> dict[str, object]:
         "Preprocessing": "fitted to its training records" if p.fitted else "stated in advance",
         "Origin": m.lineage.origin,
     }  # fmt: skip
+
+
+def _start(p: Preprocessing) -> dict[str, object]:
+    """What came with a Hugging Face model and is fixed, or where its training started."""
+    if p.backbone is None:
+        return {}
+    if p.kind == "backbone":
+        return {"Backbone": f"{p.backbone.title}; never trained here"}
+    return {"Starts from": f"{p.backbone.title}; all of it trained here, its head drawn afresh"}
 
 
 def _data(card: Card) -> dict[str, object]:
@@ -149,7 +160,7 @@ def not_known(card: Card) -> list[str]:
     m = card.model
     keys = [{"unknown": "history", "stated": "stated"}.get(m.lineage.trained_on, "")]
     keys += ["preprocessing"] if m.preprocessing.fitted and m.lineage.trained_on != "known" else []
-    keys += ["backbone"] if m.preprocessing.backbone else []
+    keys += [START.get(m.preprocessing.kind, "")]
     keys += ["elsewhere"] if m.lineage.origin in ("uploaded", "wrapped") else []
     found = [words.NOT_KNOWN[key] for key in (*keys, "attacks", "copies", "use") if key]
     return [*found, words.NOT_AUDITED]

@@ -20,6 +20,7 @@ from disgorge_core.errors import NotApplicable
 from disgorge_core.models.backbones.backbone import Backbone, of_pieces
 from disgorge_core.models.backbones.pictures import Pictures, cropped
 from disgorge_core.models.backbones.texts import Texts
+from disgorge_core.models.backbones.whole import Answering, Whole
 from disgorge_core.types import Array, Member, Preprocessing
 
 AT_ONCE = 8  # records that pass the backbone together where gradients are kept
@@ -169,6 +170,8 @@ def _words_of(places: list[tuple[int, int]], words: list[tuple[int, int]]) -> Te
 def through(member: Member, head: nn.Module, record: str | Array) -> tuple[Through, Member]:
     """A record's way through the member's backbone, and how its input is to be read by a view."""
     backbone = member.preprocessing.backbone
+    if isinstance(head, Whole):  # all of it is the trained network
+        backbone, head = Answering(head), nn.Identity()
     if not isinstance(backbone, Backbone):
         raise NotApplicable("This backbone cannot be looked through.", "Look at the head's inputs.")
     none = np.zeros(0)

@@ -23,7 +23,7 @@ from disgorge_core.curvature import (
     removal_direction,
 )
 from disgorge_core.curvature.records import single
-from disgorge_core.curvature.sites import capture
+from disgorge_core.curvature.sites import capture, coverage
 from disgorge_core.influence.contract import l2_of, seen_rows
 from disgorge_core.types import Array, Dataset, Model, Progress, Report, silent
 
@@ -34,6 +34,12 @@ def curvature_of(
     """Curvature at the model's weights over these rows, with the recipe's L2."""
     x, y = data.take(rows), data.y[rows]
     return fit_curvature(model, x, y, l2=l2_of(model), report=report, **settings)
+
+
+def coverage_note(model: Model) -> tuple[str, ...]:
+    """What to say where curvature does not cover all that was trained."""
+    said = coverage(model.network) if len(model.members) == 1 else ""
+    return (said,) if said else ()
 
 
 def matrix_of(

@@ -20,6 +20,7 @@ from disgorge_core.influence.contract import (
     seen_rows,
 )
 from disgorge_core.influence.curved import (
+    coverage_note,
     curvature_of,
     group_gradient,
     matrix_of,
@@ -85,7 +86,7 @@ class EkFacInfluence:
             unit=output,
             estimator=self.name,
             passes=passes,
-            notes=guard_note(model),
+            notes=(*guard_note(model), *coverage_note(model)),
         )
 
     def one_query(

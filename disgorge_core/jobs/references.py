@@ -22,6 +22,7 @@ from disgorge_core.cases import REQUEST
 from disgorge_core.errors import StoreError
 from disgorge_core.jobs.task import Desk
 from disgorge_core.methods.contract import Facts
+from disgorge_core.models.backbones.whole import WHOLE
 from disgorge_core.models.blueprint import plain_layers
 from disgorge_core.models.saved import load_model_folder, save_model
 from disgorge_core.store import write_json
@@ -62,6 +63,7 @@ def _about(desk: Desk, model: Model, keep: Array) -> dict[str, Any]:
     """Everything that the trainings depend on, their seeds apart, and the case that they belong to."""
     layers = None if model.layers is None else plain_layers(model.layers)
     recipe = asdict(replace(model.recipe, seed=0)) if model.recipe else None
+    whole = model.preprocessing.kind == WHOLE  # what it starts from is known by what reads for it
     head = model.recipe is not None and model.recipe.trainable == "head"
     return {
         "task": "references",
@@ -74,7 +76,7 @@ def _about(desk: Desk, model: Model, keep: Array) -> dict[str, Any]:
         "regime": model.regime,
         "regime_settings": dict(model.regime_settings),
         "preprocessing": _preprocessing(model.preprocessing),
-        "given": model.digest if head or layers is None else "",
+        "given": model.digest if head or (layers is None and not whole) else "",
         "recipe": recipe,
     }
 

@@ -182,12 +182,14 @@ def _bringing(r: _Run) -> str:
         "trained_on": trained_on,
         "recipe": recipe,
     }
-    fresh = ["model = dg.refit(model, data, keep=np.ones(len(data), dtype=bool))"]
+    whole = ["model = whole_of(model, data)"] if request["head"] == "whole" else []
+    fresh = [*whole, "model = dg.refit(model, data, keep=np.ones(len(data), dtype=bool))"]
+    more = ["from disgorge_core.models.backbones.whole import whole_of"] if whole else []
     return _text(
-        *r.opening("import numpy as np"),
+        *r.opening("import numpy as np", *more),
         "",
         _call("model = dg.load_model", (repr(request["path"]),), call),
-        *(fresh if request["head"] == "train" else []),
+        *(fresh if request["head"] != "keep" else []),
         "print(model.digest)",
     )
 

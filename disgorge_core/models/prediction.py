@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from disgorge_core.data.preprocessing import transform
+from disgorge_core.models.backbones.whole import WHOLE
 from disgorge_core.models.layers import head_of
 from disgorge_core.types import Array, Member, Model
 
@@ -87,17 +88,18 @@ def withheld(model: Model, x: Any) -> Array:
 def places(member: Member, x: Any) -> torch.Tensor:
     """Where records (n, d) float32 stand for an output guard: the network's inputs.
 
-    Texts stand where the input of the last layer is, as numbers of words have no distance.
+    Texts, and records of a whole Hugging Face network, stand where the input of the last layer is, as
+    numbers of words have no distance.
     """
     z = inputs(member, x)
-    if member.preprocessing.kind != "text":
+    if member.preprocessing.kind not in ("text", WHOLE):
         return z.flatten(1).float()
     found: list[torch.Tensor] = []
     network = copy.deepcopy(member.network).eval()
     head_of(network).register_forward_pre_hook(lambda _, given: found.append(given[0]))
     with torch.inference_mode():
         network(z)
-    return found[0].flatten(1).float()
+    return torch.cat(found).flatten(1).float()  # some networks take many records in parts
 
 
 def _near(z: torch.Tensor, points: torch.Tensor, radius: torch.Tensor) -> Array:

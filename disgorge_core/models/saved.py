@@ -25,12 +25,23 @@ from disgorge_core import store
 from disgorge_core.data.preprocessing import input_shape
 from disgorge_core.errors import BadModel, NotApplicable
 from disgorge_core.models import own_code
+from disgorge_core.models.backbones import whole
 from disgorge_core.models.backbones.backbone import read_backbone
 from disgorge_core.models.blueprint import layers_from_plain, network_of, plain_layers
 from disgorge_core.models.layers import for_width, state_as_it_came
 from disgorge_core.models.prediction import RULES
 from disgorge_core.params import make
-from disgorge_core.types import Array, Column, Layer, Lineage, Member, Model, Preprocessing, Recipe
+from disgorge_core.types import (
+    Array,
+    Backbone,
+    Column,
+    Layer,
+    Lineage,
+    Member,
+    Model,
+    Preprocessing,
+    Recipe,
+)
 
 FORMAT, BACKBONE = 1, "backbone"
 WORDS = ("name", "task", "architecture", "regime", "rule")
@@ -93,6 +104,8 @@ def _member_words(p: Preprocessing) -> dict[str, Any]:
     words = {"kind": p.kind, "fitted": p.fitted, "columns": columns}
     if p.kind == "text":
         return {**words, "length": p.length}
+    if isinstance(p.backbone, whole.Reading):
+        return {**words, "start": p.backbone.title, "shape": list(p.backbone.shape)}
     if p.backbone:
         return {**words, "backbone": p.backbone.title}
     return {**words, "scaling": p.scaling} if p.kind == "table" else words
@@ -182,8 +195,7 @@ def _members(
     module: nn.Module | None,
 ) -> tuple[Member, ...]:
     states: list[dict[str, Tensor]] = [{} for _ in words]
-    behind = any(word["kind"] == "backbone" for word in words)
-    backbone = read_backbone(place / BACKBONE) if behind else None
+    backbone = _before(place, words[0], arrays)
     for key, value in safetensors.torch.load_file(place / "weights.safetensors").items():
         number, _, name = key.partition("/")
         states[int(number)][name] = value
@@ -206,6 +218,16 @@ def _members(
     )
 
 
+def _before(place: Path, word: dict[str, Any], arrays: Mapping[str, Array]) -> Backbone | None:
+    """What stands before all members: a fixed network, or what only reads records."""
+    if word["kind"] not in (BACKBONE, whole.WHOLE):
+        return None
+    found = read_backbone(place / BACKBONE)
+    if word["kind"] == BACKBONE:
+        return found
+    return whole.Reading(found, len(arrays["shift/0"]), tuple(word["shape"]))
+
+
 def _network(
     p: Preprocessing,
     layers: tuple[Layer, ...] | None,
@@ -216,6 +238,8 @@ def _network(
         # shape () leaves the list of a model of pictures as it is
         shape = () if p.kind == "image" else input_shape(p, ())
         return network_of(for_width(layers, shape), state)
+    if isinstance(p.backbone, whole.Reading):
+        return whole.network_of(p.backbone, state)
     if module is None:
         raise BadModel(
             "This model was wrapped from a network of your own code.",
@@ -258,6 +282,8 @@ def why_no_export(model: Model) -> str | None:
         return f"This model's answers pass its rule {model.rule!r}, which weights do not hold."
     if model.preprocessing.kind == "text":
         return "The words that this model knows are no weights, so a file of weights lacks them."
+    if model.preprocessing.kind == whole.WHOLE:
+        return "A file of weights lacks the configuration and how the network reads a record."
     if model.preprocessing.backbone:
         return "The network is a head behind a backbone, and a file of weights lacks the backbone."
     return None

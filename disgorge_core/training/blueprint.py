@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from disgorge_core.data.words import look_up
 from disgorge_core.errors import BadModel
+from disgorge_core.models.backbones.whole import Whole
 from disgorge_core.models.layers import build, for_width, head_of, initialise
 from disgorge_core.params import make, values_of
 from disgorge_core.registry import ARCHITECTURES
@@ -55,6 +56,8 @@ class Blueprint:
         layers = self.layers(shape)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
+            if isinstance(self.module, Whole):
+                return self.module.at_start(seed)
             return _redrawn(self.module) if layers is None else _drawn(layers, seed)
 
 

@@ -102,7 +102,7 @@ def tasks_for(job: Job) -> tuple[Inputs, list[Task]]:
 def _check_augment(recipe: Recipe, stated: Preprocessing | None) -> None:
     if stated is not None and stated.backbone is not None and recipe.augment != "none":
         raise BadParam(
-            "Pictures cannot be changed at random before a fixed backbone: it sees each of them once.",
+            "Pictures of a Hugging Face model cannot be changed at random: each of them is read once.",
             "Set the random changes of the recipe to none.",
         )
 

@@ -42,8 +42,8 @@ def known_to(model: str) -> Container[str]:
 @st.cache_data(show_spinner=False, max_entries=50)
 def _known_to(model: str, root: str) -> Container[str]:
     members = cases().model_card(model)["members"]
-    if members[0]["kind"] == "backbone":
-        return AnyWord(members[0]["backbone"])
+    if members[0]["kind"] in ("backbone", "whole"):
+        return AnyWord(members[0].get("backbone") or members[0]["start"])
     return frozenset(word for member in members for word in member["columns"][0][1] or ())
 
 

@@ -93,7 +93,7 @@ def train_head(page: Page, cases: Cases, case: str, path: Path) -> Model:
     finished(page)
     upload(page, "bring_file", path)
     expect(page.get_by_text("its history is unknown")).to_be_visible()
-    page.get_by_test_id("stRadio").get_by_text("Train a new one here").click()
+    page.get_by_test_id("stRadio").get_by_text("A new head").click()
     finished(page)
     steps.press(page, "bring_open")
     add = steps.part(page, "bring_add").get_by_role("button")

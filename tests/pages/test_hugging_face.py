@@ -19,11 +19,13 @@ from disgorge_core.data.address import digest
 from disgorge_core.jobs import Lanes
 from disgorge_core.jobs.features import CaseFeatures
 from disgorge_core.jobs.worker import work
+from disgorge_core.models.backbones import whole
 from disgorge_core.models.backbones.kept import keep_in, kept_in
 from disgorge_core.models.bundle import folder_bytes
 from disgorge_core.models.loading import load_model
 from disgorge_core.models.prediction import logits
 from disgorge_core.types import Dataset
+from disgorge_core.words import duration
 from pages.panels.model import hugging_face
 from tests import tiny_models
 from tests.pages.answers import answer_here
@@ -195,3 +197,51 @@ def test_the_model_page_names_backbone_and_head(open_page, cases, case, data, fo
     assert count == numbers(folder) - (2 * 32 + 2)
     assert f"bert, {count:,} numbers" in written(app) and "linear 32 → 2" in written(app)
     assert any("history of the backbone unknown" in m.value for m in app.markdown)
+
+
+# --- the whole network --------------------------------------------------------------------------
+
+
+def test_the_whole_network_is_offered_when_its_price_is_known(open_page, case, folder, work_here):
+    app = brought(open_page, case, packed(folder))
+    assert "whole" not in str(widget(app, "radio", "_head").options).lower()
+    press(app, "bring_time")
+    assert [one["task"] for one in work_here] == ["time_whole"]
+    told = " ".join(m.value for m in app.markdown)
+    assert f"The whole network** ({numbers(folder):,} numbers)" in told
+    assert len(widget(app, "radio", "_head").options) == 3
+
+
+def test_the_whole_network_is_trained_and_added(open_page, cases, case, data, folder, work_here):
+    app = brought(open_page, case, packed(folder))
+    press(app, "bring_time")
+    widget(app, "radio", "_head").set_value("whole").run()
+    widget(app, "number_input", "_all_epochs").set_value(8).run()
+    widget(app, "number_input", "_all_lr").set_value(0.003).run()
+    run = cases.runs(case.id)[0]
+    seconds = run.result().values["each"] * len(data.rows("train")) * 8
+    assert any(f"takes about **{duration(seconds)}**" in m.value for m in app.markdown)
+    press(app, "bring_open")
+    assert work_here[-1]["head"] == "whole" and work_here[-1]["recipe"]["epochs"] == 8
+    assert not list(cases.workspace.root.glob("cases/*/uploads/*"))
+    shown = {m.label: m.value for m in app.metric}
+    press(app, "bring_add")
+    model = cases.model(cases.get(case.id).models[0])
+    x, y = data.arrays("test")
+    value = metrics.quality(logits(model, x), y, data.task).value
+    assert shown["Accuracy on test"] == f"{100 * value:.1f} %" and value >= 0.8
+    assert model.parameters == numbers(folder) and model.lineage.trained_on == "known"
+    app = open_page("case/model", case=case.id, model=model.digest)
+    assert "all of it trained here" in written(app)
+    assert not any("your own code" in m.value for m in app.markdown)
+    assert any("history of the start weights unknown" in m.value for m in app.markdown)
+
+
+def test_where_only_the_head_can_be_trained_it_is_said(
+    open_page, case, folder, work_here, monkeypatch
+):
+    monkeypatch.setattr(whole, "MOST_BYTES", 10)
+    app = brought(open_page, case, packed(folder))
+    press(app, "bring_time")
+    assert any("Only the head can be trained" in c.value for c in app.caption)
+    assert len(widget(app, "radio", "_head").options) == 2

@@ -1,4 +1,4 @@
-"""Open a Hugging Face folder beside the case's dataset, and put every record through its backbone."""
+"""Open a Hugging Face folder beside the case's dataset: a head behind its backbone, or all of it trained."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from disgorge_core.jobs.quality import split_quality
 from disgorge_core.jobs.task import QUEUE, Desk
 from disgorge_core.models.backbones.backbone import Backbone, records_of
 from disgorge_core.models.backbones.texts import Texts
+from disgorge_core.models.backbones.whole import WHOLE, Reading, whole_of
 from disgorge_core.models.loading import Loaded, open_model
 from disgorge_core.models.prediction import logits
 from disgorge_core.models.saved import save_model
@@ -30,7 +31,11 @@ from disgorge_core.types import Dataset, Model, Progress, Recipe
 
 MODEL = "model"  # folder in the run: the model lies there until the user adds it to the case
 UPLOADS = "uploads"  # folder in the case: files that wait for their run
-HEADS = ("keep", "train")
+WHOLE_NOTES = (
+    "All of the network was trained here, from the weights that came; what those were trained on is unknown "
+    "and stays in it.",
+)
+HEADS = ("keep", "train", "whole")
 
 
 def taken_in(cases: Cases, case_id: str, file: Path) -> Path:
@@ -48,8 +53,9 @@ def taken_in(cases: Cases, case_id: str, file: Path) -> Path:
 class Bring:
     """Lays the model down in the run's folder; values: "splits" (quality) and "notes".
 
-    `path` names a folder or zip that lies on this computer. `head`: "keep" the one that came, or "train"
-    a fresh one by the recipe. `trained_on` as `models.loading.Stated` has it.
+    `path` names a folder or zip that lies on this computer. `head`: "keep" the one that came, "train" a
+    fresh one by the recipe, or train the "whole" network behind a fresh one. `trained_on` as
+    `models.loading.Stated` has it.
     """
 
     path: str
@@ -64,20 +70,23 @@ class Bring:
 
     def run(self, desk: Desk) -> TaskResult:
         """Build the network, compute features, train the head if that is wanted, measure, lay down."""
-        if self.head not in HEADS or (self.head == "train" and self.recipe is None):
+        if self.head not in HEADS or (self.head != "keep" and self.recipe is None):
             raise BadParam("A head is trained by a recipe.", "State one, or keep the head.")
         desk.report(Progress(0.01, "Building the network"))
         opened, data = self._opened(desk.data), desk.data
-        backbone = opened.model.preprocessing.backbone
+        before = opened.model.preprocessing.backbone
+        backbone = before.start if isinstance(before, Reading) else before
         if not isinstance(backbone, Backbone):
             raise BadModel("This is no Hugging Face model.", "Bring it as a file of weights.")
-        backbone.features(data.x, part(desk.report, 0.05, 0.8))
-        model = self._trained(opened.model, data, desk)
+        model = self._trained(opened.model, backbone, data, desk)
         desk.report(Progress(0.97, "Measuring and storing the model"))
         splits = split_quality(model, logits(model, data.x), data)
         save_model(model, desk.folder / MODEL)
-        self._let_go(desk)
-        notes = [*opened.notes, *_cut_short(backbone, data)]
+        let_go(desk, Path(self.path))
+        notes = [
+            *(WHOLE_NOTES if self.head == "whole" else opened.notes),
+            *_cut_short(backbone, data),
+        ]
         return TaskResult({"splits": splits, "notes": notes})
 
     def _opened(self, data: Dataset) -> Loaded:
@@ -87,16 +96,23 @@ class Bring:
             Path(self.path), data, recipe=recipe, trained_on=trained_on, name=self.label
         )
 
-    def _let_go(self, desk: Desk) -> None:
-        path = Path(self.path)
-        if path.parent == desk.cases.workspace.case(desk.case_id) / UPLOADS:
-            path.unlink(missing_ok=True)
-
-    def _trained(self, model: Model, data: Dataset, desk: Desk) -> Model:
+    def _trained(self, model: Model, backbone: Backbone, data: Dataset, desk: Desk) -> Model:
+        every = np.ones(len(data), dtype=bool)
+        if self.head == "keep" and model.preprocessing.kind == WHOLE:
+            return model
+        if self.head == "whole":
+            start = whole_of(model, data)
+            return training.refit(start, data, every, report=part(desk.report, 0.05, 0.97))
+        backbone.features(data.x, part(desk.report, 0.05, 0.8))
         if self.head == "keep":
             return model
-        every = np.ones(len(data), dtype=bool)
         return training.refit(model, data, every, report=part(desk.report, 0.8, 0.97))
+
+
+def let_go(desk: Desk, path: Path) -> None:
+    """Delete an uploaded file that was kept for this run."""
+    if path.parent == desk.cases.workspace.case(desk.case_id) / UPLOADS:
+        path.unlink(missing_ok=True)
 
 
 def _cut_short(backbone: Backbone, data: Dataset) -> list[str]:

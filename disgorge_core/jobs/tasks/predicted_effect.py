@@ -10,6 +10,7 @@ import numpy as np
 
 from disgorge_core import metrics
 from disgorge_core.errors import BadParam
+from disgorge_core.influence.curved import coverage_note
 from disgorge_core.jobs.curved import ESTIMATOR, curvature
 from disgorge_core.jobs.records import rows_of
 from disgorge_core.jobs.task import INTERACTIVE, Desk
@@ -47,7 +48,8 @@ class PredictedEffect:
         )
         before = logits(model, data.take(rows))
         kept = ~mask[rows]
-        values = {"splits": _predicted(data, rows[kept], before[kept], (before + change)[kept])}
+        splits = _predicted(data, rows[kept], before[kept], (before + change)[kept])
+        values = {"splits": splits, "notes": list(coverage_note(model))}
         return TaskResult(values, {"change": change, "before": before, "rows": rows})
 
     def _mask(self, desk: Desk, data: Dataset) -> Array:

@@ -1,4 +1,4 @@
-"""Back into a Hugging Face folder: the backbone as it came, the head as it is now, under the same names."""
+"""Back into a Hugging Face folder: what was trained here as it is now, the rest as it came, same names."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import zipfile
 
 import safetensors.torch
 import torch
+from torch import Tensor
 
 from disgorge_core.errors import NotApplicable
 from disgorge_core.models.backbones import pretrained
 from disgorge_core.models.backbones.backbone import Backbone
+from disgorge_core.models.backbones.whole import Reading, Whole
 from disgorge_core.models.layers import state_as_it_came
 from disgorge_core.models.reading.pretrained_zip import CONFIG, WEIGHTS
 from disgorge_core.types import Model
@@ -21,10 +23,11 @@ CARD = "README.md"
 
 def why_no_pretrained(model: Model) -> str | None:
     """Why a Hugging Face folder cannot be this model, None if it can."""
-    if not isinstance(model.preprocessing.backbone, Backbone) or model.layers is None:
+    if _came_as(model) is None:
         return "It did not come from a Hugging Face folder."
     if len(model.members) > 1:
-        return f"This model is {len(model.members)} heads that answer together."
+        what = "networks" if isinstance(model.network, Whole) else "heads"
+        return f"This model is {len(model.members)} {what} that answer together."
     if model.rule != "mean":
         return f"This model's answers pass its rule {model.rule!r}, which weights do not hold."
     return None
@@ -35,12 +38,11 @@ def pretrained_bytes(model: Model, card: str = "") -> bytes:
 
     Labels are the dataset's classes, weights are float32.
     """
-    reason, backbone = why_no_pretrained(model), model.preprocessing.backbone
-    if reason or not isinstance(backbone, Backbone) or model.layers is None:
+    reason, backbone = why_no_pretrained(model), _came_as(model)
+    if reason or backbone is None:
         raise NotApplicable(reason or "", "Save the model's folder instead.")
-    head = {k: v.detach().float() for k, v in state_as_it_came(model.layers, model.network).items()}
-    base = safetensors.torch.load_file(backbone.folder / WEIGHTS)
-    whole = {k: v.clone(memory_format=torch.contiguous_format) for k, v in {**base, **head}.items()}
+    named = safetensors.torch.load_file(backbone.folder / WEIGHTS) | _trained(model)
+    whole = {k: v.clone(memory_format=torch.contiguous_format) for k, v in named.items()}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as out:
         out.writestr(f"model/{WEIGHTS}", safetensors.torch.save(whole, {"format": "pt"}))
@@ -50,6 +52,22 @@ def pretrained_bytes(model: Model, card: str = "") -> bytes:
         if card:
             out.writestr(f"model/{CARD}", card)
     return buffer.getvalue()
+
+
+def _came_as(model: Model) -> Backbone | None:
+    """What came from a folder: a fixed backbone, or start weights; None where nothing did."""
+    before = model.preprocessing.backbone
+    if isinstance(before, Reading):
+        return before.start
+    return before if isinstance(before, Backbone) and model.layers is not None else None
+
+
+def _trained(model: Model) -> dict[str, Tensor]:
+    """The weights that are no longer those that came, under their names in the folder."""
+    if isinstance(model.network, Whole):
+        return model.network.leaving()
+    found = state_as_it_came(model.layers or (), model.network)
+    return {name: value.detach().float() for name, value in found.items()}
 
 
 def _config(model: Model, backbone: Backbone) -> dict[str, object]:

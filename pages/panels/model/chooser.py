@@ -44,6 +44,8 @@ def badges(digest: str) -> str:
     ]
     if about["members"][0].get("backbone"):
         found.append(":red-badge[history of the backbone unknown]")
+    if about["members"][0].get("start"):
+        found.append(":red-badge[history of the start weights unknown]")
     if removed:
         found.append(f":violet-badge[{removed} removal{'s' if removed > 1 else ''} so far]")
     return " ".join(found)

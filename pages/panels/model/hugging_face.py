@@ -24,14 +24,18 @@ from pages.common import forms, messages, progress, state, tables
 from pages.common.local import on_this_computer
 from pages.common.panels import View
 from pages.common.services import cases, lanes
-from pages.panels.model import stated
+from pages.panels.model import stated, whole_network
 
 RUN = "hugging_face"  # draft: the run that opens a file, by the file's key
-HEADS = {"keep": "Keep the one that came", "train": "Train a new one here"}
+HEADS = {
+    "keep": "Nothing: it stays as it came",
+    "train": "A new head",
+    "whole": "The whole network",
+}
 START = {"epochs": 30, "lr": 0.1, "batch": 32, "l2": 1e-3}
 HEAD = (
-    "The head is the part that gives the classes; removal concerns it alone. A new one is trained on the "
-    "training records of this case, so that it is known which records it saw."
+    "The head is the part that gives the classes; where it alone is trained, removal concerns it alone. "
+    "What is trained here learns from the training records of this case, so that it is known which it saw."
 )
 WAY = (
     "Each record passes the backbone once; what it gives is kept with the case, so that training the head "
@@ -85,8 +89,8 @@ def draw(view: View, named: Named, without: ForgetSet | None, offer: Offer) -> N
         check_beside(named.found, view.data)
         st.subheader("2 · What the folder says", anchor=False)
         _says(named.found, view.data)
-        st.subheader("3 · The head", anchor=False)
-        request, ready = _asked(view.data, without, named.found, f"bring_{named.key}")
+        st.subheader("3 · What is trained here", anchor=False)
+        request, ready = _asked(view, without, named, named.found)
     else:
         st.success("The file says everything itself.", icon=":material/check:")
     run = _run(view, named, request, ready)
@@ -104,25 +108,34 @@ def _says(found: Pretrained, data: Dataset) -> None:
     order = "matched by their names" if named else "taken in this dataset's order, checked below"
     facts = {
         "Network": f"{html.escape(found.family)}, {found.numbers:,} numbers",
-        "Backbone": "all of it but its head: stays as it is; its history is unknown",
+        "Backbone": "all of it but its head; its history is unknown",
         "Classes": f'{html.escape(outputs + more)} <span class="dg-muted">{order}</span>',
     }
     tables.facts(facts, "hugging_face")
 
 
 def _asked(
-    data: Dataset, without: ForgetSet | None, found: Pretrained, key: str
+    view: View, without: ForgetSet | None, named: Named, found: Pretrained
 ) -> tuple[dict[str, Any], bool]:
     """The request of the run, and whether all is said that it needs."""
+    data, key, timed = view.data, f"bring_{named.key}", None
     left, right = st.columns([2, 3], gap="large")
-    label = left.text_input("Name", value=f"{found.family} head", key=f"{key}_name")
+    label = left.text_input("Name", value=f"{found.family} model", key=f"{key}_name")
     head = "keep"
     if without is None:
+        with st.container(key="bring_whole"):
+            timed = whole_network.timed(view, named.key, lambda: str(_lasting(view, named)))
+            offered = timed is not None and whole_network.compared(timed)
         head = right.radio(
-            "Head", list(HEADS), format_func=HEADS.__getitem__, key=f"{key}_head", horizontal=True,
-            help=HEAD,
+            "Train", [h for h in HEADS if offered or h != "whole"], format_func=HEADS.__getitem__,
+            key=f"{key}_head", horizontal=True, help=HEAD,
         )  # fmt: skip
     request: dict[str, Any] = {"task": "bring", "label": label, "head": head}
+    if head == "whole" and timed is not None:
+        hide = {"augment", "trainable"}
+        recipe = forms.fields(Recipe, f"{key}_all", start=whole_network.START, hide=hide, columns=4)
+        whole_network.price(timed, int(recipe["epochs"]))
+        return {**request, "recipe": recipe}, True
     if head == "train":
         hide = {"augment", "trainable"}
         recipe = forms.fields(Recipe, f"{key}_recipe", start=START, hide=hide, columns=4)
@@ -133,13 +146,20 @@ def _asked(
     return {**request, "trained_on": seen or "unknown", "recipe": recipe}, seen is not None
 
 
+def _lasting(view: View, named: Named) -> Path:
+    """Where a worker finds the file, whenever it comes to it."""
+    path = named.path
+    return path if path.is_dir() else taken_in(cases(), view.case.id, path)
+
+
 def _run(view: View, named: Named, request: dict[str, Any], ready: bool) -> Run | None:
     """The button, and the run that it started; a changed answer asks for a run of its own."""
     draft = state.ui().draft
     known = draft.get(RUN, {})
     if known.get("key") == named.key and known.get("asked") == request:
         return progress.watch(view.case.id, known["run"], key="bring_run", curve=False)
-    messages.reading(WAY if ready else "Say above what the head was trained on.")
+    way = "" if request.get("head") == "whole" else WAY
+    messages.reading(way if ready else "Say above what the head was trained on.")
     if st.button(
         "Open it",
         key="bring_open",
@@ -147,9 +167,7 @@ def _run(view: View, named: Named, request: dict[str, Any], ready: bool) -> Run 
         icon=":material/play_arrow:",
         disabled=not ready,
     ):
-        path = named.path
-        here = path if path.is_dir() else taken_in(cases(), view.case.id, path)
-        run_id = lanes().submit(view.case.id, {**request, "path": str(here)})
+        run_id = lanes().submit(view.case.id, {**request, "path": str(_lasting(view, named))})
         draft[RUN] = {"key": named.key, "asked": request, "run": run_id}
         st.rerun()
     return None

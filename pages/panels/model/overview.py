@@ -17,6 +17,7 @@ from pages.panels.model import layers_json
 from pages.panels.model.cards import card, names, size
 
 SOLVED = ("l2",)  # settings that a model in closed form reads
+FIXED = ("backbone", "whole")  # ways to read a record that came with the model
 NO_MODEL = Need(
     "This case has no model yet.", "case/model", "Train one or bring one", {"tab": "Train"}
 )
@@ -70,6 +71,9 @@ def _facts(view: View, about: dict[str, Any]) -> dict[str, str]:
 def _network(about: dict[str, Any]) -> dict[str, str]:
     """What it is built like; of a head its layers, and what stands before it."""
     title = about["members"][0].get("backbone", "")
+    if start := about["members"][0].get("start", ""):
+        said = "all of it trained here, its head drawn afresh; the history of the start is unknown"
+        return {"Starts from": f'{html.escape(start)} <span class="dg-muted">{said}</span>'}
     if not title:
         return {
             "Architecture": html.escape(about["architecture"] or "uploaded layers")
@@ -88,6 +92,8 @@ def _preprocessing(data: Dataset, members: list[dict[str, Any]]) -> str:
     first = members[0]
     if first["kind"] == "backbone":
         return "what the backbone gives for a record"
+    if first["kind"] == "whole":
+        return "as the model's own folder says"
     if not first["fitted"]:
         return "stated in advance"
     if first["kind"] != "text":
@@ -124,7 +130,7 @@ def _recipe(about: dict[str, Any]) -> None:
         return
     closed = about["regime"] == "closed form"
     names = [p for p in params_of(Recipe) if not p.advanced and (p.name in SOLVED or not closed)]
-    if about["members"][0].get("backbone"):  # all of the head learns, and pictures stay as they are
+    if about["members"][0]["kind"] in FIXED:  # all of it learns, and pictures stay as they are
         names = [p for p in names if p.name not in ("trainable", "augment")]
     told = {p.label: about["recipe"][p.name] for p in names}
     shown = {k: f"{v:.6g}" if isinstance(v, float) else f"{v}" for k, v in told.items()}
@@ -185,9 +191,12 @@ class Layers:
 
     def draw(self, view: View) -> None:
         """One row a layer."""
-        layers = card(view.model)["layers"]
+        about = card(view.model)
+        layers = about["layers"]
         if layers is None:
-            st.markdown("A network of your own code; its layers are not listed.")
+            start = about["members"][0].get("start", "")
+            what = "its folder's config.json lists them" if start else "its layers are not listed"
+            st.markdown(f"A network of {'transformers' if start else 'your own code'}; {what}.")
             return
         layers_json.table(layers, "model_layers")
         layers_json.copy(layers, "model_layers")

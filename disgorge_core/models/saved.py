@@ -26,22 +26,11 @@ from disgorge_core.data.preprocessing import input_shape
 from disgorge_core.errors import BadModel, NotApplicable
 from disgorge_core.models import own_code
 from disgorge_core.models.backbones import whole
-from disgorge_core.models.backbones.backbone import read_backbone
 from disgorge_core.models.blueprint import layers_from_plain, network_of, plain_layers
 from disgorge_core.models.layers import for_width, state_as_it_came
 from disgorge_core.models.prediction import RULES
 from disgorge_core.params import make
-from disgorge_core.types import (
-    Array,
-    Backbone,
-    Column,
-    Layer,
-    Lineage,
-    Member,
-    Model,
-    Preprocessing,
-    Recipe,
-)
+from disgorge_core.types import Array, Column, Layer, Lineage, Member, Model, Preprocessing, Recipe
 
 FORMAT, BACKBONE = 1, "backbone"
 WORDS = ("name", "task", "architecture", "regime", "rule")
@@ -195,7 +184,7 @@ def _members(
     module: nn.Module | None,
 ) -> tuple[Member, ...]:
     states: list[dict[str, Tensor]] = [{} for _ in words]
-    backbone = _before(place, words[0], arrays)
+    backbone = whole.read_before(place / BACKBONE, words[0], len(arrays["shift/0"]))
     for key, value in safetensors.torch.load_file(place / "weights.safetensors").items():
         number, _, name = key.partition("/")
         states[int(number)][name] = value
@@ -216,16 +205,6 @@ def _members(
         Member(_network(p, layers, module, state), p)
         for p, state in zip(preprocessings, states, strict=True)
     )
-
-
-def _before(place: Path, word: dict[str, Any], arrays: Mapping[str, Array]) -> Backbone | None:
-    """What stands before all members: a fixed network, or what only reads records."""
-    if word["kind"] not in (BACKBONE, whole.WHOLE):
-        return None
-    found = read_backbone(place / BACKBONE)
-    if word["kind"] == BACKBONE:
-        return found
-    return whole.Reading(found, len(arrays["shift/0"]), tuple(word["shape"]))
 
 
 def _network(

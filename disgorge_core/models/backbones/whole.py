@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from disgorge_core.errors import BadModel, NotApplicable
-from disgorge_core.models.backbones.backbone import Backbone, records_of
+from disgorge_core.models.backbones.backbone import Backbone, read_backbone, records_of
 from disgorge_core.models.backbones.texts import Texts
 from disgorge_core.models.layers import head_of, initialise
 from disgorge_core.models.reading.pretrained_zip import WEIGHTS
@@ -212,6 +212,14 @@ def reading_of(backbone: Backbone, data: Dataset) -> Reading:
         return Reading(backbone, reader.length)
     shape = reader.pixels(np.zeros(data.shape, np.uint8)).shape
     return Reading(backbone, int(np.prod(shape)), tuple(shape))
+
+
+def read_before(folder: Path, said: Mapping[str, Any], width: int) -> Backbone | Reading | None:
+    """What stands before a saved network of a kind: a fixed one, what only reads records, or nothing."""
+    if said["kind"] not in ("backbone", WHOLE):
+        return None
+    found = read_backbone(folder)
+    return found if said["kind"] != WHOLE else Reading(found, width, tuple(said["shape"]))
 
 
 def network_of(reading: Reading, state: dict[str, Tensor]) -> Whole:

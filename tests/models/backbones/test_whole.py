@@ -15,9 +15,8 @@ import torch
 import disgorge_core as dg
 from disgorge_core import training, verbs
 from disgorge_core.curvature.sites import coverage
-from disgorge_core.errors import BadModel, NotApplicable
+from disgorge_core.errors import BadModel
 from disgorge_core.explain.through import through
-from disgorge_core.models.backbones import whole
 from disgorge_core.models.backbones.backbone import records_of
 from disgorge_core.models.backbones.leaving import pretrained_bytes, why_no_pretrained
 from disgorge_core.models.backbones.network import transformers
@@ -29,7 +28,6 @@ from disgorge_core.training import alone
 from disgorge_core.training.order import by_key, epoch_order
 from disgorge_core.types import Model, Recipe, Tier, silent
 from disgorge_core.words import RESERVATIONS
-from tests.models.backbones import families
 
 RECIPE = Recipe(epochs=2, lr=3e-3, batch=13, optimiser="adam", l2=1e-3)
 EXACT = replace(RECIPE, dtype="float64")
@@ -277,60 +275,3 @@ def test_layers_that_mix_records_are_not_measured(trained):
     """A layer that runs on something shared by all records is no sum over records."""
     names = trained.network.measured()
     assert len(names) == 2 * 6 + 2 and all("embeddings" not in name for name in names)
-
-
-# --- what cannot be trained as a whole ----------------------------------------------------------
-
-
-def test_an_answer_that_depends_on_others_is_refused(bert_folder, stories, monkeypatch):
-    def mixed(self, x):
-        return self.network(**self.given(x)).logits + len(x)
-
-    monkeypatch.setattr(Whole, "_answered", mixed)
-    with pytest.raises(NotApplicable, match="stands beside others"):
-        whole_model(bert_folder, stories)
-
-
-def test_too_many_pictures_for_memory_are_refused(vit_folder, pictures, monkeypatch):
-    monkeypatch.setattr(whole, "MOST_BYTES", 1000)
-    with pytest.raises(NotApplicable, match="all records are held"):
-        whole_model(vit_folder, pictures)
-
-
-def test_a_head_that_answers_after_each_piece_is_refused(bert_folder, stories, tmp_path):
-    cut = transformers().AutoTokenizer.from_pretrained(bert_folder)
-    families.made(tmp_path / "model", "gpt2", cut)
-    with pytest.raises(NotApplicable, match="one vector a record"):
-        whole_model(tmp_path / "model", _of_three(stories))
-
-
-@pytest.mark.parametrize("family", ["distilbert", "roberta", "electra", "deberta-v2", "albert"])
-def test_texts_of_other_families(family, bert_folder, stories, tmp_path):
-    cut = transformers().AutoTokenizer.from_pretrained(bert_folder)
-    three = _of_three(stories)
-    families.made(tmp_path / "model", family, cut)
-    _learns(tmp_path / "model", three)
-
-
-@pytest.mark.parametrize("family", ["deit", "dinov2", "convnext", "resnet", "swin"])
-def test_pictures_of_other_families(family, pictures, tmp_path):
-    families.made(tmp_path / "model", family)
-    _learns(tmp_path / "model", _of_three(pictures))
-
-
-def _of_three(data):
-    return replace(data, y=data.y % 3, classes=("a", "b", "c"), digest="")
-
-
-def _learns(folder, data):
-    """Training moves all but a few weights."""
-    model = whole_model(folder, data, replace(RECIPE, epochs=1))
-    found = training.refit(model, data, np.ones(len(data), bool))
-    x = data.take(np.arange(6))
-    assert np.isfinite(logits(found, x)).all()
-    old, new = model.network.at_start(0).state_dict(), found.network.state_dict()
-    still = [
-        n for n in dict(found.network.named_parameters()) if torch.equal(old[n].float(), new[n])
-    ]
-    assert len(still) <= 0.2 * len(new), still
-    assert coverage(found.network)

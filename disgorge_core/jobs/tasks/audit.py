@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from disgorge_core.auditing import Beside, Pair, examine, wanted_checks
@@ -74,22 +74,30 @@ def pair_of(desk: Desk, audited: Run) -> Pair:
 
 
 def _beside(desk: Desk, pair: Pair, audited: Run, marks: Marks) -> Beside:
-    """References, twins, control and placebo; references of the user's own where none can be trained."""
+    """What stands beside any pair, and the placebo of the run's method."""
     facts = pair.facts()
     removed = placebo_set(facts, marks.seed)
     report = part(desk.report, 0.0, 0.1, "Placebo")
     model = placebo(desk, facts, audited.request, list(pair.excluded), removed, report)
-    brought = usable(
-        uploaded_references(desk.cases, desk.case_id, audited.request["forget"]), pair.excluded
-    )
+    found = beside(desk, pair, audited.request["forget"], {audited.request["seed"]}, marks)
+    return replace(found, placebo=model, placebo_set=removed)
+
+
+def beside(desk: Desk, pair: Pair, fid: str, taken: set[int], marks: Marks) -> Beside:
+    """References, twins and control; references of the user's own alone where none can be trained.
+
+    None has a seed of `taken`, nor that of the model's recipe.
+    """
+    facts = pair.facts()
+    brought = usable(uploaded_references(desk.cases, desk.case_id, fid), pair.excluded)
     if why_no_references(facts) or not marks.references:
-        return Beside(brought, (), None, model, removed)
-    taken = {audited.request["seed"], facts.recipe.seed if facts.recipe else 0}
+        return Beside(brought)
+    taken = taken | {facts.recipe.seed if facts.recipe else 0}
     trained = _grown(
         desk, facts.model, facts.keep, marks.references + 1, taken, 0.1, 0.6, "Reference models"
     )
     twins = _grown(desk, facts.model, _trained_on(facts), marks.twins, taken, 0.6, 0.9, "Twins")
-    return Beside((*trained[:-1], *brought), twins, trained[-1], model, removed)
+    return Beside((*trained[:-1], *brought), twins, trained[-1])
 
 
 def _trained_on(facts: Facts) -> Array:

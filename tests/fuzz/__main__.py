@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-GRACE = 120  # seconds for the start, the seeds and the last input
+GRACE = 300  # seconds for the start, the seeds and the last input
 
 
 def main() -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
@@ -158,13 +157,6 @@ class Backbone:
             if path not in self._kept:
                 self._kept[path] = kept.Kept(self.width, place, self.digest[:32])
             return self._kept[path]
-
-    def hold(self) -> None:
-        """Take its files to a place of their own, which goes when it is used no more."""
-        place = Path(tempfile.mkdtemp(prefix="disgorge-backbone-"))
-        weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
-        self.save(place / "backbone")
-        self.folder = place / "backbone"
 
     def save(self, folder: Path, linked: bool = False) -> None:
         """Write it into a new folder; `linked` shares the files where it lies on the same disk."""

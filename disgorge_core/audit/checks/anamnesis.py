@@ -50,16 +50,11 @@ CAPPED = "After {cap} epochs these were not back, and count as {cap}: {who}."
 class Anamnesis:
     """Epochs to learn the removed records again, as a multiple of what references need."""
 
-    name, title, order, tasks = (
-        "anamnesis",
-        "Time to learn the records again",
-        62,
-        ("classification",),
-    )
-    about = About.MODEL
+    name, title, order = "anamnesis", "Time to learn the records again", 72
+    tasks, about = ("classification",), About.MODEL
 
     cap: int = param(
-        8, label="Epochs at most", help="Passes over all records, at most", min=1, max=100
+        10, label="Epochs at most", help="Passes over all records, at most", min=1, max=100
     )
 
     def why_not(self, bench: Bench) -> str | None:

@@ -37,13 +37,8 @@ ONE = "There is one removed record only, so there are no others that it could br
 class FewShot:
     """The trace on other removed records after training on a few of them."""
 
-    name, title, order, tasks = (
-        "few_shot",
-        "Trace after a few removed records are seen again",
-        61,
-        BOTH,
-    )
-    about = About.MODEL
+    name, title, order = "few_shot", "Trace after a few removed records are seen again", 71
+    tasks, about = BOTH, About.MODEL
 
     epochs: int = param(3, help="Passes over the kept records and the few", min=1, max=50)
     share: float = param(0.1, label="Removed records seen again", help="Share of the removed records that "

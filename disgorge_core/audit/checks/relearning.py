@@ -36,8 +36,8 @@ SAYS = (
 class Relearning:
     """The trace that is left after more training on kept records."""
 
-    name, title, order, tasks = "relearning", "Trace after more training on kept records", 60, BOTH
-    about = About.MODEL
+    name, title, order = "relearning", "Trace after more training on kept records", 70
+    tasks, about = BOTH, About.MODEL
 
     epochs: int = param(3, help="Passes over the kept records", min=1, max=50)
 

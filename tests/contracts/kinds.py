@@ -45,11 +45,22 @@ def diabetes() -> Dataset:
     return dataset_of(frame, "diabetes", {"label": "target", "source": "sex"}, "regression")
 
 
+def values(data: Dataset, column: str = "") -> Dataset:
+    """The same records with numbers for targets: a column's, or the brightness of each picture."""
+    y = data.meta[column].to_numpy(float) if column else np.asarray(data.x).mean((1, 2, 3))
+    name = column or "brightness"
+    roles, meta = replace(data.roles, label=name), data.meta.assign(**{name: y})
+    new = {"y": y, "classes": (), "task": "regression", "digest": ""}
+    return addressed(replace(data, roles=roles, meta=meta, **new))
+
+
 DATA: dict[str, Callable[[], Dataset]] = {
     "pictures": lambda: part(EXAMPLES["digits"]().dataset(), 300),
     "table": lambda: part(EXAMPLES["adult"]().dataset(), 600),
     "numbers": diabetes,
     "texts": lambda: part(EXAMPLES["addresses"]().dataset(), 300),
+    "pictures of numbers": lambda: values(part(EXAMPLES["digits"]().dataset(), 300)),
+    "texts of years": lambda: values(part(EXAMPLES["addresses"]().dataset(), 300), "year"),
     "texts behind a BERT": lambda: part(EXAMPLES["addresses"]().dataset(), 150),
     "pictures behind a ViT": lambda: part(EXAMPLES["digits"]().dataset(), 150),
 }

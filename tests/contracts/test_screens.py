@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.pages.finished import finished_run
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds
+NOT_A_NUMBER = re.compile(r"\b(nan|NaN|<NA>)\b")  # a missing value is said in words
 PAGES = {
     "data": "case/data", "model": "case/model", "explore": "select/explore",
     "influence": "select/influence", "plan": "disgorge/plan", "runs": "disgorge/runs",
@@ -64,3 +66,6 @@ def test_every_tab_shows_something(
         assert [e.value for e in app.error] == [], tab
         needs = [e.proto.body for e in app.get("html") if 'class="dg-need"' in e.proto.body]
         assert needs == [], tab
+        said = [e.value for e in [*app.markdown, *app.caption]]
+        said += [e.proto.body for e in app.get("html")]
+        assert [text for text in said if NOT_A_NUMBER.search(text)] == [], tab

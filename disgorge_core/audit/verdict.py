@@ -141,7 +141,7 @@ def _by_tests(e: Evidence) -> Rung:
 
 
 def _refused(e: Evidence) -> Rung:
-    if e.far_after > e.far_before:
+    if e.far_after > (1 + e.marks.tolerance) * e.far_before:
         return "worse", ("farther away",)
     if e.trace_after is None:
         return "cannot tell", ("refused, no yardstick",)

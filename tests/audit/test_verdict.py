@@ -41,6 +41,7 @@ TABLE = [
     ({"p_all": 0.02, "trace_after": None}, "cannot tell"),
     ({"trace_after": None}, "cannot tell"),
     ({"p_all": 0.02, "far_after": 90.0}, "worse"),
+    ({"p_all": 0.02, "far_after": 61.0, "trace_after": STAYS}, "no effect"),
     ({"p_before": 0.5, "trace_after": None}, "no trace"),
     ({"p_before": 0.5}, "no trace"),
     ({"p_before": 0.5, "p_all": 0.02}, "worse"),

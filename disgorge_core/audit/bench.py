@@ -69,6 +69,14 @@ class Bench:
             found[name] = np.stack(rows) if rows else np.zeros((0, len(self.rows)))
         return found
 
+    def stays(self, name: str, who: str) -> Array:
+        """Mask (m,) of a set of records for a judged model: what the placebo removed is not kept by it."""
+        inside = self.sets[name]
+        if who != "placebo" or name != KEPT or self.placebo_set is None:
+            return inside
+        left = inside & ~self.placebo_set
+        return left if left.any() else inside
+
     def _standing(self, z: Array) -> Array:
         return metrics.standing(z, self.y, self.task)
 

@@ -65,6 +65,14 @@ def test_confidence_alone_is_seen_by_divergence_and_not_by_answers():
     assert found[JS, REMOVED].odds["after"] == 1 / 26
 
 
+def test_the_placebo_is_compared_on_what_it_kept():
+    references, removed = np.abs(drawn(20, 0, 1)) + 1, np.arange(150) % 3 == 0
+    placebo = np.where(removed & sets()[KEPT], -5.0, references[0])
+    laid = bench({"before": references[1], "after": references[2], "placebo": placebo}, references)
+    found = measured(replace(laid, placebo_set=removed))[SAME, KEPT].values["placebo"]
+    assert (found.value, found.n) == (1, 40)
+
+
 def test_one_removed_record_has_no_narrow_interval():
     laid = bench({"before": drawn(1, 5, 2)[0], "after": drawn(1, 0, 3)[0]}, drawn(20, 0, 1))
     laid = replace(laid, sets={REMOVED: np.arange(150) == 4})

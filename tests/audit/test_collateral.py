@@ -121,6 +121,16 @@ def test_the_placebo_is_counted_beside():
     assert kept.arrays["placebo"][where] == 12 and kept.arrays["flips"][where] == 0
 
 
+def test_what_the_placebo_itself_removed_is_not_held_against_it():
+    before = drawn(1, 0, 2, 0.3)[0]
+    judged = {"before": before, "after": before, "placebo": flipped_for("Artist 1", before)}
+    laid = owned(bench(judged, drawn(20, 0, 1, 0.3)))
+    found = measured(replace(laid, placebo_set=OWNERS == "Artist 1"))
+    assert found[SLICED, KEPT].values["placebo"].value == 0
+    total = found[TOTAL, KEPT].values["placebo"]
+    assert (total.value, total.n) == (0, 48)
+
+
 def test_slices_are_classes_and_owners_with_enough_records():
     owners = OWNERS.copy()
     owners[-60:-9], owners[-9:] = None, "A" * 200

@@ -91,6 +91,15 @@ def test_kept_records_that_became_more_exposed_are_seen():
     assert found[AREA, REMOVED].odds["after"] > 0.05
 
 
+def test_the_placebo_is_attacked_on_what_it_kept():
+    references, removed = drawn(20, 0, 1, 0.3), np.arange(150) % 2 == 0
+    placebo = references[0] - 9 * (removed & sets()[KEPT])
+    laid = bench({"before": references[1], "after": references[2], "placebo": placebo}, references)
+    whole = measured(laid)[AREA, KEPT].values["placebo"]
+    kept = measured(replace(laid, placebo_set=removed))[AREA, KEPT].values["placebo"]
+    assert (whole.n, kept.n) == (60, 30) and whole.value < 0.3 < kept.value
+
+
 def test_a_record_that_is_remembered_alone_is_the_worst():
     references = drawn(26, 0, 1, spread=0.3)
     one, references = references[0].copy(), references[1:]

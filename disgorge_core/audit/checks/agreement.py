@@ -74,12 +74,12 @@ class _Apart:
 
 
 def _over_sets(bench: Bench, apart: _Apart) -> list[Finding]:
-    return [_found(apart, name, inside) for name, inside in bench.sets.items() if inside.any()]
+    return [_found(bench, apart, name) for name, inside in bench.sets.items() if inside.any()]
 
 
-def _found(apart: _Apart, records: str, inside: Array) -> Finding:
-    each = {who: values[inside] for who, values in apart.judged.items()}
-    own = apart.references[:, inside].mean(1)
+def _found(bench: Bench, apart: _Apart, records: str) -> Finding:
+    each = {who: values[bench.stays(records, who)] for who, values in apart.judged.items()}
+    own = apart.references[:, bench.sets[records]].mean(1)
     ranked = Ranked({who: float(values.mean()) for who, values in each.items()}, own)
     shown = ranked
     if apart.alike:

@@ -6,14 +6,15 @@ flips as many who trains anew with another seed: before against each reference; 
 seeds alone, the placebo is the method itself.
 
 For a slice, z = (flips - mean over references) / √(var over references + 1), each reference by the others;
-the 1 says that one flip more is none. Slices are named by Westfall and Young's step-down (1993): Holm's
-steps, where the largest z that is left is ranked among the references' largest over the slices left. The
-chance of naming any slice wrongly is at most the audit's level, for kept and for test records each. Holm on
-single ranks, each at least 1 / (N + 1), could name none: with 20 references and two slices 2/21 > 5 %.
+the 1 keeps one flip where references never flip from outweighing all others. Slices are named by Westfall
+and Young's step-down (1993): Holm's steps, where the largest z that is left is ranked among the references'
+largest over the slices left. The chance of naming any slice wrongly is at most the audit's level, for kept
+and for test records each. Holm on single ranks, each at least 1 / (N + 1), could name none: with 20
+references and two slices 2/21 > 5 %.
 
 What fools it: answers that are nearly flipped (see `distance`). A method that starts from the model before
 flips little by seed, so that less than chance may still be its doing: hold it against its placebo. A flip
-may be for the better. Small slices are seen only where many of their answers flip.
+may be for the better, and a slice that is named may have changed by one answer where references change none.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ NONE = "None of {tested} slices changed beyond chance, at this power."
 class Collateral:
     """Flipped answers on kept and test records, in all and by slice."""
 
-    name, title, order, about = "collateral", "Answers that changed besides", 70, About.MODEL
+    name, title, order, about = "collateral", "Answers that changed besides", 65, About.MODEL
     tasks = ("classification",)
 
     def why_not(self, bench: Bench) -> str | None:
@@ -146,19 +147,25 @@ class _Flips:
 
     @cached_property
     def judged(self) -> Mapping[str, Array]:
-        """Bool (k,) for each judged model: which answers are not those of the model before."""
-        return {who: self._flipped(z) for who, z in self.bench.judged.items()}
+        """Bool (k,) for each judged model: which answers are not those of the model before.
+
+        What the placebo was to remove is not held against it.
+        """
+        return {who: self._flipped(z) & self._held(who) for who, z in self.bench.judged.items()}
 
     @cached_property
     def references(self) -> Array:
         return np.array([self._flipped(z) for z in self.bench.references])
+
+    def _held(self, who: str) -> Array:
+        return self.bench.stays(self.records, who)[self.inside]
 
     def _flipped(self, z: Array) -> Array:
         before = self.bench.judged["before"][self.inside].argmax(1)
         return np.asarray(z[self.inside].argmax(1) != before)
 
     def total(self) -> Finding:
-        values = {who: share(flipped) for who, flipped in self.judged.items()}
+        values = {who: share(flipped[self._held(who)]) for who, flipped in self.judged.items()}
         values["before"] = Estimate(0.0, 0.0, 0.0, values["before"].n)
         own = self.references.mean(1)
         ranked = Ranked({who: e.value for who, e in values.items()}, own)

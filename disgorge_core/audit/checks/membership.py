@@ -11,10 +11,11 @@ are the removed records, non-members the test records: AUC, and the share found 
 is not measurable below 100 non-members. Floor: each reference attacked by the others.
 
 Attacks on a population (one threshold for all records) are weak; this one is measured against what models
-without the record say to that very record. It is evidence, not proof: a stronger attack may find more,
-removed and test records may differ in kind (the floor shows it), and answers pushed the other way go
-unseen here (see `streisand`). References were trained on the kept records, so that for these a half means
-as exposed as usual and more means that the removal of others exposed them.
+without the record say to that very record. It is evidence, not proof: a stronger attack may find more, and
+answers pushed the other way go unseen here (see `streisand`). An honest model is not always at ½: where
+references are unsure of a record, their mean lies above most of them, so that records with wrong labels score
+low and kept ones, of which all are sure, high. So compare with the references. These were trained on the
+kept records: above them, the removal of others exposed the records that stay.
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ from disgorge_core.types import About, Array, Estimate, Finding
 DECIMALS = 4  # nats; answers are 32-bit numbers
 NO_OTHERS = "It needs at least two test or validation records that no model was trained on."
 SAYS = {
-    REMOVED: "How often the attack ranks a removed record above a test record: 0.5 is guessing.",
-    KEPT: "The same for records that stay: above 0.5 they are more exposed than in models that were trained "
-    "without the removed ones, which may be the price of removal.",
+    REMOVED: "How often the attack ranks a removed record above a test record. Usual is not always a half, "
+    "but where models stand that never saw the removed records; above it the answers give them away.",
+    KEPT: "The same for records that stay, which references saw too: above these, the removal exposed the "
+    "records that stay.",
 }
 CAUGHT = {
     REMOVED: "Removed records that the attack names while it is wrong about at most 1 % of test records.",
@@ -125,8 +127,8 @@ class _Attack:
     gamma: float
 
     def findings(self) -> list[Finding]:
-        each = {who: self._scores(ratio) for who, ratio in self.judged.items()}
-        floor = [self._scores(ratio) for ratio in self.own]
+        each = {who: self._scores(ratio, who) for who, ratio in self.judged.items()}
+        floor = [self._scores(ratio, "references") for ratio in self.own]
         found = [self._area(each, floor)]
         if self._others() >= FALSE_ALARMS:
             found.append(self._caught(each, floor))
@@ -135,8 +137,11 @@ class _Attack:
     def _others(self) -> int:
         return int(self.bench.sets[TEST].sum())
 
-    def _scores(self, ratio: Array) -> tuple[Array, Array]:
-        inside, population = ratio[self.bench.sets[self.records]], ratio[self.bench.sets[TEST]]
+    def _scores(self, ratio: Array, who: str) -> Scored:
+        inside, population = (
+            ratio[self.bench.stays(self.records, who)],
+            ratio[self.bench.sets[TEST]],
+        )
         return scores(inside, population, self.gamma), scores_within(population, self.gamma)
 
     def _area(self, each: Mapping[str, Scored], floor: Sequence[Scored]) -> Finding:

@@ -4,14 +4,15 @@ A method that pushes answers away from the records' labels, or towards chance, m
 ordinary answers finds them again (the "Streisand effect" of Golatkar et al., arXiv 1911.04933). For each
 model and statistic, AUC = P(the statistic of a removed record > that of a test record): entropy of the
 answer -Σ p log p, confidence in the own label, gap between the two largest logits; for numbers, size of the
-error. |AUC - ½| says how well one threshold tells removed from test records, in either direction.
+error. Each is ranked among the references' AUC, whether large or small.
 
-Each AUC is ranked among those of the references, whether large or small, and the largest |AUC - ½| by the
-statistic that is most odd. An odd one is a mark that the method made, or that it left, if before was alike.
+Together: the largest |AUC - mean AUC of references| over the statistics, ranked by the one that is most odd.
+Where removed and test records are alike the references' mean is ½, and this is how well one threshold tells
+them apart beyond guessing; where they differ in kind (wrong labels) references tell them apart too, and only
+what is beyond that is a mark. It is one that the method made, or that it left, if before was alike.
 
-What fools it: removed records may differ in kind from test records, so that references tell them apart too
-(wrong labels: compare with them and not with ½). One threshold is a weak attack, and marks in other
-directions go unseen (see `distance`, `membership`).
+What fools it: one threshold is a weak attack, and marks in other directions go unseen (see `distance`,
+`membership`). With two classes entropy and gap have the same order and say the same.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ SAYS = (
     "How often a removed record has more of it than a test record. Usual is not a half, but where models "
     "stand that never saw the removed records."
 )
-MOST = "How well one threshold tells removed from test records, above guessing. In the model after, {found}."
+MOST = (
+    "How much better or worse one threshold tells removed from test records than in references, at most. "
+    "In the model after, {found}."
+)
 FOUND = {
     "more": "they stand out more than before, and not as in models that never saw them",
     "odd": "they do not stand out more than before, but not as in models that never saw them either",
@@ -129,23 +133,30 @@ def _single(name: str, judged: Mapping[str, Estimate], ranked: Ranked) -> Findin
 
 
 def _largest(areas: Mapping[str, Areas], ranked: Mapping[str, Ranked], level: float) -> Finding:
-    judged = [each for each, _ in areas.values()]
-    values = {who: _best([folded(each[who]) for each in judged]) for who in judged[0]}
-    own = np.max([np.abs(floor - 0.5) for _, floor in areas.values()], axis=0)
+    judged = next(iter(areas.values()))[0]
+    values = {
+        who: _best([beyond(each[who], float(own.mean())) for each, own in areas.values()])
+        for who in judged
+    }
+    floor = np.max([_from_others(own) for _, own in areas.values()], axis=0)
     p = {who: joint_p(list(ranked.values()), who) for who in values}
     more = "more" if values["after"].value > values["before"].value else "odd"
     return Finding(
-        check="streisand", measure="Told by one threshold", records=REMOVED, unit="|AUC - ½|",
-        values=values | {"references": metrics.spread(own)}, odds=p,
+        check="streisand", measure="Told by one threshold", records=REMOVED, unit="AUC beyond usual",
+        values=values | {"references": metrics.spread(floor)}, odds=p,
         says=MOST.format(found=FOUND[more if p["after"] <= level else "usual"]),
     )  # fmt: skip
 
 
-def folded(area: Estimate) -> Estimate:
-    """|AUC - ½| with the interval that follows from that of the AUC."""
-    ends = abs(area.low - 0.5), abs(area.high - 0.5)
-    low = 0.0 if area.low <= 0.5 <= area.high else min(ends)
-    return Estimate(abs(area.value - 0.5), low, max(ends), area.n)
+def beyond(area: Estimate, usual: float) -> Estimate:
+    """|AUC - usual| with the interval that follows from that of the AUC."""
+    ends = abs(area.low - usual), abs(area.high - usual)
+    low = 0.0 if area.low <= usual <= area.high else min(ends)
+    return Estimate(abs(area.value - usual), low, max(ends), area.n)
+
+
+def _from_others(own: Array) -> Array:
+    return np.abs(own - (own.sum() - own) / (len(own) - 1))
 
 
 def _best(found: Sequence[Estimate]) -> Estimate:

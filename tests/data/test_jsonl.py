@@ -36,7 +36,11 @@ ROWS = st.lists(
 
 
 @given(ROWS)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_what_json_wrote_comes_back(tmp_path: Path, rows: list[dict]) -> None:
     keys = list(dict.fromkeys(key for row in rows for key in row))
     path = written(tmp_path, *rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -19,6 +20,7 @@ from disgorge_core.audit.more_training import (
     why_not_further,
 )
 from disgorge_core.auditing import Beside, Pair, lay
+from disgorge_core.data.loading import dataset_of
 from disgorge_core.models.prediction import inputs, logits
 from disgorge_core.types import Marks, Recipe, silent
 from tests.audit.benches import bench, drawn
@@ -64,6 +66,28 @@ def test_each_keeps_its_preprocessing_and_goes_on_as_if_alone():
         np.testing.assert_allclose(
             logits(model, data.x), logits(alone, data.x), atol=1e-3, rtol=1e-3
         )
+
+
+def test_categories_and_words_that_one_model_does_not_know_are_kept_apart():
+    """A colour that only removed records have: the original reads it, references do not."""
+    rng, n = np.random.default_rng(0), 60
+    colours = np.where(np.arange(n) < 5, "red", np.where(rng.random(n) < 0.5, "blue", "green"))
+    frame = pd.DataFrame(
+        {"size": rng.normal(size=n), "colour": colours, "y": rng.integers(0, 2, n)}
+    )
+    data = dataset_of(frame, "colours", {"label": "y"}, "classification")
+    data = replace(data, split=np.zeros(n, np.int8))
+    keep = np.stack([np.ones(n, bool), np.arange(n) >= 5])
+    recipe = Recipe(epochs=2, lr=0.1, batch=16)
+    models = training.fit_many(data, "mlp", recipe, keep, [0, 1], settings={"width": 4}).models
+    widths = [sum(c.width for c in m.preprocessing.columns) for m in models]
+    assert widths[0] == widths[1] + 1
+    together = trained(models, data, keep[1], short(recipe, 2), 3, silent)
+    for k, (model, start) in enumerate(zip(together, models, strict=True)):
+        assert model.preprocessing.columns == start.preprocessing.columns
+        alone = trained([start], data, keep[1], short(recipe, 2), 3 + k, silent)[0]
+        np.testing.assert_allclose(logits(model, data.x), logits(alone, data.x), atol=1e-5)
+        assert not np.allclose(logits(model, data.x), logits(start, data.x))
 
 
 def test_shards_learn_their_own_records_only_and_empty_ones_stay():

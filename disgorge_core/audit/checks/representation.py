@@ -31,7 +31,8 @@ from disgorge_core.types import About, Array, Estimate, Finding
 CLOSE = 300  # removed records whose features are compared by CKA, at most
 TOLD = (
     "How well a linear reader of the features tells removed records from test records of the same labels: "
-    "0.5 is not at all. References show what is usual for records that were never seen."
+    "0.5 is not at all, and chance gives a little less where records are few. References show what is usual "
+    "for records that were never seen."
 )
 ALIKE = (
     "Whether removed records lie to each other as in references: 1 is alike. It can be moved at will "

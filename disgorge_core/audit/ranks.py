@@ -92,6 +92,11 @@ def against(judged: Mapping[str, Array], references: Array, measure: Against) ->
     return Ranked(values, np.array(own))
 
 
+def beyond(difference: Array, least: float) -> Array:
+    """What of a difference is more than counts as none: it is drawn towards 0 by `least`."""
+    return np.asarray(np.sign(difference) * np.maximum(np.abs(difference) - least, 0.0))
+
+
 def moments_without(stack: Array) -> tuple[Array, Array]:
     """Mean and variance (N, k) over all rows of (N, k) but one, for each one; needs N > 2."""
     count, middle = len(stack), stack.mean(0)

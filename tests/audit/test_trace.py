@@ -16,10 +16,12 @@ def test_distance_by_its_definition():
     laid = bench({"before": model, "after": references[0] + 0.5}, references)
     found = {m.finding.records: m for m in Distance().run(laid)}[REMOVED]
     inside, least = sets()[REMOVED], laid.least
-    z2 = (model - references.mean(0)) ** 2 / (references.var(0, ddof=1) + least**2)
+    z2 = np.maximum(0, np.abs(model - references.mean(0)) - least) ** 2
+    z2 /= references.var(0, ddof=1) + least**2
     assert found.finding.values["before"].value == pytest.approx(z2[inside].mean())
     others = np.delete(references, 3, axis=0)
-    own = (references[3] - others.mean(0)) ** 2 / (others.var(0, ddof=1) + least**2)
+    own = np.maximum(0, np.abs(references[3] - others.mean(0)) - least) ** 2
+    own /= others.var(0, ddof=1) + least**2
     assert found.ranked.references[3] == pytest.approx(own[inside].mean())
     assert found.finding.odds["before"] == 1 / 26
 
@@ -91,3 +93,14 @@ def test_a_regression_bench_is_measured_by_residuals_in_its_own_unit():
     assert numbers.least == pytest.approx(0.01 * np.std(data.y))
     assert numbers.margins["before"] == pytest.approx(first["before"][:, 0] - data.y)
     assert Trace().run(numbers)[0].finding.values["after"].value < 0.3
+
+
+def test_models_that_do_not_vary_may_differ_by_what_counts_as_none():
+    """A closed form: all references are equal; the original differs by less than `least`, or by more."""
+    same = np.repeat(drawn(1, 0, 1), 19, axis=0)
+    for off, refused in ((0.009, False), (0.03, True)):
+        before = same[0] + off * sets()[REMOVED]
+        laid = bench({"before": before, "after": same[0]}, same, np.repeat(before[None], 5, axis=0))
+        distance = {m.finding.records: m.finding for m in Distance().run(laid)}[REMOVED]
+        assert (distance.odds["before"] <= 0.05) is refused and distance.odds["after"] == 1.0
+        assert (traces(laid) is not None) is refused

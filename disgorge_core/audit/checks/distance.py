@@ -1,8 +1,10 @@
 """Distance to the references: are the answers those of a model that never saw the records?
 
-For each record, z is the margin's distance from the references' mean in their standard deviations (a
-difference under `least` counts as none): z² = (m - mean)² / (var + least²). T is the mean of z² over a
-set. T of the model is ranked among the T of the references, each against the others: p ≥ 1 / (N + 1).
+For each record, z is the margin's distance from the references' mean, as far as it is more than `least`,
+which counts as none, in their standard deviations: z = sign(d) max(0, |d| - least) / √(var + least²) with
+d = m - mean. So models that do not vary with the seed (closed forms) may differ by a rounding. T is the mean
+of z² over a set. T of the model is ranked among the T of the references, each against the others, so that
+p ≥ 1 / (N + 1).
 
 Large T on the removed records means a trace, or that they were pushed away too far; on kept and test
 records that the method changed what it should not. A recipe that differs from the model's is seen here as
@@ -25,7 +27,7 @@ from disgorge_core.audit.contract import (
     needs_references,
     odds,
 )
-from disgorge_core.audit.ranks import Ranked, moments_without
+from disgorge_core.audit.ranks import Ranked, beyond, moments_without
 from disgorge_core.registry import CHECKS
 from disgorge_core.types import About, Array, Finding
 
@@ -71,11 +73,11 @@ def standardised(bench: Bench, who: str) -> Array:
     """z (m,) of each record of a judged model: above 0 is surer of the label than references are."""
     stack = bench.margins["references"]
     spread = np.sqrt(stack.var(0, ddof=1) + bench.least**2)
-    return np.asarray((bench.margins[who] - stack.mean(0)) / spread)
+    return beyond(bench.margins[who] - stack.mean(0), bench.least) / spread
 
 
 def squared_of_references(bench: Bench) -> Array:
     """z² (N, m) of each reference among the others."""
     stack = bench.margins["references"]
     mean, variance = moments_without(stack)
-    return np.asarray((stack - mean) ** 2 / (variance + bench.least**2))
+    return np.asarray(beyond(stack - mean, bench.least) ** 2 / (variance + bench.least**2))

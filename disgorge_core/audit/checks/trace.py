@@ -2,8 +2,8 @@
 
 Twins were trained with everything, references without the removed records. On the removed records the
 direction from one to the other, u = mean margin of twins - mean margin of references, is what training on
-the records leaves. The projection of a model is p = Σ w u (m - mean of references) with
-w = 1 / (var of references + least²), and its trace
+the records leaves (drawn towards 0 by `least`, which counts as none). The projection of a model is
+p = Σ w u (m - mean of references) with w = 1 / (var of references + least²), and its trace
 
     s = (p - mean p of references) / (mean p of twins - mean p of references),
 
@@ -27,7 +27,7 @@ import numpy as np
 
 from disgorge_core.audit.bench import REMOVED, Bench
 from disgorge_core.audit.contract import BOTH, Measured, needs_references, odds
-from disgorge_core.audit.ranks import Ranked, moments_without
+from disgorge_core.audit.ranks import Ranked, beyond, moments_without
 from disgorge_core.metrics import spread
 from disgorge_core.registry import CHECKS
 from disgorge_core.types import About, Array, Estimate, Finding
@@ -129,19 +129,24 @@ class _Yard:
 
     def project(self, margins: Array) -> float:
         mean, weight = self.references.mean(0), self._weight()
-        return float((weight * (self.twins.mean(0) - mean) * (margins - mean)).sum())
+        return float((weight * self._from(mean, self.twins.mean(0)) * (margins - mean)).sum())
 
     def of_references(self) -> Array:
         mean, variance = moments_without(self.references)
         weight = 1 / (variance + self.least**2)
-        return np.asarray((weight * (self.twins.mean(0) - mean) * (self.references - mean)).sum(1))
+        return np.asarray(
+            (weight * self._from(mean, self.twins.mean(0)) * (self.references - mean)).sum(1)
+        )
 
     def of_twins(self) -> Array:
         if len(self.twins) == 1:
             return np.array([self.project(self.twins[0])])
         mean, weight, count = self.references.mean(0), self._weight(), len(self.twins)
         others = (self.twins.sum(0) - self.twins) / (count - 1)
-        return np.asarray((weight * (others - mean) * (self.twins - mean)).sum(1))
+        return np.asarray((weight * self._from(mean, others) * (self.twins - mean)).sum(1))
+
+    def _from(self, references: Array, twins: Array) -> Array:
+        return beyond(twins - references, self.least)
 
     def _weight(self) -> Array:
         return np.asarray(1 / (self.references.var(0, ddof=1) + self.least**2))

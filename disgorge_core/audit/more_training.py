@@ -111,7 +111,7 @@ def trained(
         stack = training.refit_many(
             group[0].start, data, np.stack([p.keep for p in group]),
             [seed + 1 + p.model for p in group], recipe=recipe, start=[p.start for p in group],
-            report=_share(report, number, len(groups)),
+            report=part_of(report, number, len(groups)),
         )  # fmt: skip
         for piece, model in zip(group, stack.models, strict=True):
             members[piece.model][piece.member] = model.members[0]
@@ -158,5 +158,6 @@ def _shape(model: Model) -> str:
     return digest_of([layers, p.kind, columns, p.length, p.backbone.digest if p.backbone else ""])
 
 
-def _share(report: Report, number: int, count: int) -> Callable[[Progress], None]:
+def part_of(report: Report, number: int, count: int) -> Callable[[Progress], None]:
+    """A report that fills one of several equal parts of the bar."""
     return lambda p: report(replace(p, share=(number + p.share) / count))

@@ -60,10 +60,22 @@ def test_models_that_are_not_back_in_time_are_named():
     assert np.isnan(finding.values["after"].value) and np.isnan(finding.values["references"].value)
 
 
+def test_progress_only_goes_forward():
+    heard = []
+    Anamnesis(cap=3).run(replace(trained.bench(None, references=3), report=heard.append))
+    shares = [p.share for p in heard]
+    assert len(shares) > 3 and shares == sorted(shares) and shares[-1] == pytest.approx(1)
+
+
 def test_not_measurable_where_references_know_the_records_too():
     laid = bench(False)
     alike = replace(laid, references=np.repeat(laid.judged["before"][None], 4, axis=0))
     assert Anamnesis().why_not(replace(alike, reference_models=laid.reference_models[:4])) == KNOWN
+    some = np.concatenate(
+        [alike.references[:3], *[laid.references] * 3]
+    )  # 9 are timed, 3 of them know
+    models = laid.reference_models[:3] + laid.reference_models * 3
+    assert Anamnesis().why_not(replace(laid, references=some, reference_models=models)) == KNOWN
     assert Anamnesis().why_not(laid) is None
     assert "references" in Anamnesis().why_not(trained.bench(None, references=2))
 

@@ -62,8 +62,8 @@ class Anamnesis:
         reason = needs_references(bench) or more.why_not_further(bench)
         if reason:
             return reason
-        inside = bench.sets[REMOVED]
-        shares = (bench.references[:, inside].argmax(2) == bench.y[inside]).mean(1)
+        inside, timed = bench.sets[REMOVED], bench.references[:REFERENCES]
+        shares = (timed[:, inside].argmax(2) == bench.y[inside]).mean(1)
         return KNOWN if np.quantile(shares, 0.75) >= _mark(bench) else None
 
     def price(self, marks: Marks, recipe: Recipe) -> float:
@@ -130,9 +130,10 @@ def _timed(bench: Bench, models: Sequence[Model], cap: int) -> Array:
         waiting = [k for k, curve in enumerate(curves) if curve[-1] < mark]
         if not waiting:
             break
-        seed = bench.marks.seed + 1000 * epoch
-        some, once = [state[k] for k in waiting], more.short(recipe, 1)
-        trained = more.trained(some, bench.data, everything, once, seed, bench.report)
+        trained = more.trained(
+            [state[k] for k in waiting], bench.data, everything, more.short(recipe, 1),
+            bench.marks.seed + 1000 * epoch, more.part_of(bench.report, epoch, cap),
+        )  # fmt: skip
         for k, model in zip(waiting, trained, strict=True):
             state[k] = model
             curves[k].append(_accuracy(bench, model, rows))

@@ -16,8 +16,9 @@ remove F, in every way that we know to look like a removal, and models that trul
 
 All are audited as a pair from elsewhere (tier empirical, recipe confirmed) by the checks that decide. A
 verdict is wrong where a model that did not remove F is called "not distinguishable", or "exact"; a reference
-is refused where its verdict is "reduced", "no effect", "worse" or "suppressed". "No measurable trace before
-or after" credits nobody and is counted apart. Cases of one world share references: figures are given by
+is refused where the tests tell it from references. "Reduced (wide)" is no refusal: no test tells it from
+references, but what may be left is more than the tolerance at this power. "No measurable trace before or
+after" credits nobody and is counted apart. Cases of one world share references: figures are given by
 world, and their intervals are Wilson's as if cases were independent.
 """
 
@@ -41,11 +42,11 @@ from disgorge_core.examples.shipped import example
 from disgorge_core.methods.contract import seen_by
 from disgorge_core.models.prediction import logits
 from disgorge_core.training.repair import Objective
-from disgorge_core.types import Array, Dataset, Marks, Model
+from disgorge_core.types import Array, Dataset, Marks, Model, Verdict
 
 CHECKS = "distance,trace,quality"
 TWINS, CONTROLS = 10, 5
-REFUSED = ("reduced", "no effect", "worse", "suppressed")
+REFUSED = ("reduced", "no effect", "worse", "suppressed")  # without a bracket
 CLEARED = ("not distinguishable", "exact", "certified")
 
 
@@ -215,8 +216,12 @@ def run(world: World, references: int, repeats: int, honest: int) -> dict[str, C
         pair = Pair(before, after, world.data, forget, recipe="confirmed")
         beside = Beside(stack, twins, controls[k % CONTROLS])
         marks = Marks(references=references, twins=TWINS, checks=CHECKS)
-        found.setdefault(kind, Counter())[examine(pair, beside, marks).verdict.key] += 1
+        found.setdefault(kind, Counter())[_called(examine(pair, beside, marks).verdict)] += 1
     return found
+
+
+def _called(v: Verdict) -> str:
+    return f"{v.key} (wide)" if "wide" in v.why else v.key
 
 
 def main(references: int = 50, repeats: int = 7, names: tuple[str, ...] = ()) -> None:

@@ -98,6 +98,7 @@ def verdict(e: Evidence) -> Verdict:
         key=key, title=words.title.format(bound=e.bound).strip(), measured=_measured(e),
         means=words.means, leaves_open=words.leaves_open,
         reasons=tuple(VERDICT_REASONS[r].format(**_figures(e)) for r in reasons) + e.notes,
+        why=reasons,
     )  # fmt: skip
 
 

@@ -79,7 +79,7 @@ def report_of(values: Mapping[str, Any], arrays: Mapping[str, Array]) -> AuditRe
     """The report that was kept as plain values."""
     said = dict(values["verdict"])
     return AuditReport(
-        verdict=Verdict(**(said | {"reasons": tuple(said["reasons"])})),
+        verdict=Verdict(**(said | {name: tuple(said[name]) for name in ("reasons", "why")})),
         findings=tuple(_finding(n, f, arrays) for n, f in enumerate(values["findings"])),
         skipped=tuple(Skipped(**one) for one in values["skipped"]),
         marks=make(Marks, values["marks"]),

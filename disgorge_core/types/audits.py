@@ -98,7 +98,10 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the audit concludes: a rung of the ladder, and what was measured, means, and does not show."""
+    """What the audit concludes: a rung of the ladder, and what was measured, means, and does not show.
+
+    `why` are the keys of its reasons in `words.VERDICT_REASONS`.
+    """
 
     key: str
     title: str
@@ -106,6 +109,7 @@ class Verdict:
     means: str
     leaves_open: str
     reasons: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

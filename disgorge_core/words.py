@@ -231,6 +231,23 @@ VERDICT_REASONS: dict[str, str] = {
     "quality lost": "It answers test records worse than references do, beyond the agreed tolerance.",
 }
 
+# What cannot be tested of a pair of models that was made elsewhere, or not as well.
+PAIR_LIMITS: dict[str, str] = {
+    "no references": "Without references nothing can be told from chance, and the verdict will be that it "
+    "cannot be told. References of your own can be added on Model.",
+    "own references": "References of your own stand in for them: {count}. There are no twins, so what is "
+    "left of the trace is measured against the model before.",
+    "how unknown": "How the model after was made is not looked at: only tests speak for it, and there is no "
+    "placebo, because the method cannot be run again.",
+    "guard": "The model after withholds answers by an output guard. Where its weights were changed as well, "
+    "the tests look at the network behind the guard.",
+    "after unknown": "Which records the model after was trained on is not stated.",
+    "saw them": "The model after is said to have been trained on {count} of these records; only a later "
+    "change of its weights can have undone that.",
+    "saw more": "The model after is said to have been trained on {count} records that the model before did "
+    "not see, so it may differ from references for that reason.",
+}
+
 NOT_AUDITED = "Not audited yet."
 NO_EFFECT = "The method ran and changed neither a weight nor an answer."
 NO_EFFECT_CLAIM = "No claim can be made: the model is the same as before."

@@ -5,25 +5,25 @@ from __future__ import annotations
 import streamlit as st
 
 from disgorge_core.words import PAGES
-from pages.common import compared, messages, panels, state
+from pages.common import audited, messages, panels, state
+from pages.panels.model.cards import names
 
 messages.title("Audit", PAGES["audit"])
 
 
 def choose(view: panels.View) -> None:
-    """Which of several finished runs is audited."""
-    runs = [run.id for run in compared.finished(view.case.id)]
-    names = {
-        run: compared.summary(compared.current(panels.View(view.case, run=run))) for run in runs
-    }
-    if len(runs) > 1:
-        now = runs.index(view.run) if view.run in runs else 0
-        chosen = st.selectbox(
-            "Run", runs, index=now, format_func=lambda run: names[run], key="audit_run"
-        )
-        if chosen != runs[now]:
-            state.put(run=chosen)
-            st.rerun()
+    """Which of several finished runs and pairs is looked at."""
+    found, now = audited.subjects(view.case.id), audited.subject(view)
+    models, every = names(view.case), list(found)
+    if now is None or len(every) < 2:
+        return
+    chosen = st.selectbox(
+        "Run", every, index=every.index(now), key=f"audit_run_{found[now]}",
+        format_func=lambda one: audited.name(view.case, one, models),
+    )  # fmt: skip
+    if chosen != now:
+        state.put(run=found[chosen])
+        st.rerun()
 
 
 view = panels.current_view()
@@ -32,11 +32,13 @@ if view is None:
         "No case is open. Open a worked example or one of your cases first.", "start/home", "Home",
         key="audit_case",
     )  # fmt: skip
-elif compared.current(view) is None:
+elif audited.subject(view) is None:
     messages.need(
         "An audit tests the result of a run, and no run has finished yet.", "disgorge/plan", "Plan a run",
         key="audit_run_needed",
     )  # fmt: skip
+    panels.draw_page("audit_pair", view)
 else:
     choose(view)
     panels.draw_page("audit", panels.current_view() or view)
+    panels.draw_page("audit_pair", panels.current_view() or view)

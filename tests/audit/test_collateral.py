@@ -135,11 +135,13 @@ def test_slices_are_classes_and_owners_with_enough_records():
     owners = OWNERS.copy()
     owners[-60:-9], owners[-9:] = None, "A" * 200
     laid = owned(bench({"before": drawn(1, 0, 2)[0]}, drawn(3, 0, 1)), owners)
-    found = slices(laid, sets()[TEST])
+    found = slices(laid.data, laid.rows[sets()[TEST]])
     assert found.names == ("class: 0", "artist: none given")  # nine records are too few
     assert found.inside.sum(1).tolist() == [60, 51]
     owners[-12:] = "A" * 200
-    assert slices(owned(laid, owners), sets()[TEST]).names[1] == f"artist: {'A' * 71}…"
+    assert (
+        slices(owned(laid, owners).data, laid.rows[sets()[TEST]]).names[1] == f"artist: {'A' * 71}…"
+    )
 
 
 def test_equal_models_flip_nothing():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -46,7 +47,10 @@ def test_before_an_audit_the_price_stands_first(
     assert page.button(key="audit_go").label == "Start the audit"
 
 
-@pytest.mark.parametrize("tab", ["Verdict", "Worst records", "Pass marks", "What was not tested"])
+TABS = ["Verdict", "Collateral", "Worst records", "Pass marks", "What was not tested"]
+
+
+@pytest.mark.parametrize("tab", TABS)
 def test_every_tab_shows_something(open_page: OpenPage, cases: Cases, case: Case, tab: str) -> None:
     run = finished_run(cases, case)
     audit = audit_of(cases, case, run)
@@ -57,13 +61,30 @@ def test_every_tab_shows_something(open_page: OpenPage, cases: Cases, case: Case
     if tab == "Verdict":
         assert verdict["title"] in said and verdict["means"] in said
         assert "Distance to references" in said
+    if tab == "Collateral":
+        assert "beyond chance" in said
+        check_flips(page.dataframe[0].value, cases, run)
     if tab == "Worst records":
+        assert {"z after", "attack after", "attack p"} <= set(page.dataframe[0].value)
+        assert "chance alone gives about" in said
         assert "three standard deviations" in said and len(page.dataframe) == 1
     if tab == "Pass marks":
         used = page.dataframe[0].value.set_index("pass mark")["used"]
         assert used["References"] == "4"
     if tab == "What was not tested":
         assert "extraction" in said
+
+
+def check_flips(table: pd.DataFrame, cases: Cases, run: Run) -> None:
+    """Shares of changed answers by class, counted from the logits that the run itself stored."""
+    c = run.result().arrays
+    data = cases.dataset(cases.list()[0].dataset)
+    kept = (data.split == 0) & ~c["forget"]
+    shown = table.set_index("group")["changed after"]
+    for code, name in enumerate(data.classes):
+        mine = kept & (data.y == code)
+        changed = c["before"][mine].argmax(1) != c["after"][mine].argmax(1)
+        assert shown[f"class: {name}"] == pytest.approx(changed.mean(), abs=1e-9)
 
 
 def test_a_change_of_a_locked_mark_is_seen(open_page: OpenPage, cases: Cases, case: Case) -> None:
@@ -79,3 +100,42 @@ def test_a_change_of_a_locked_mark_is_seen(open_page: OpenPage, cases: Cases, ca
     table = page.dataframe[0].value.set_index("pass mark")
     assert table.loc["Trace that counts as none", "locked"] == "0.1"
     assert table.loc["Trace that counts as none", ""] == "changed after the run"
+
+
+def pair_of(cases: Cases, case: Case, run: Run) -> dict[str, str]:
+    values = run.result().values
+    return {name: values[name] for name in ("before", "after", "forget")}
+
+
+def test_a_pair_is_audited_and_listed_beside_runs(
+    open_page: OpenPage, cases: Cases, case: Case
+) -> None:
+    run = finished_run(cases, case)
+    request = {
+        "task": "audit_pair",
+        **pair_of(cases, case, run),
+        "marks": {"references": 4, "twins": 2},
+    }
+    audit = new_run(cases.workspace.case(case.id), request)
+    work(cases, audit)
+    assert audit.state == "done", (audit.problem, audit.detail)
+    page = open_page(PAGE, case=case.id, run=audit.id)
+    said, verdict = text_of(page), audit.result().values["verdict"]
+    assert verdict["title"] in said and verdict["key"] != "exact"  # no claim by construction
+    options = page.selectbox[0].options
+    assert len(options) == 2 and options[0].startswith("Pair: small → ")
+    assert not [b for b in page.button if b.key == "audit_go"]
+    page = open_page(PAGE, case=case.id, run=audit.id, tab="What was not tested")
+    assert "How the model after was made is not looked at" in text_of(page)
+
+
+def test_a_pair_says_what_cannot_be_tested_before_it_starts(
+    open_page: OpenPage, cases: Cases, case: Case
+) -> None:
+    finished_run(cases, case)
+    page = open_page(PAGE, case=case.id)
+    said = text_of(page)
+    assert "What to know about this pair" in said and "no placebo" in said
+    page.selectbox(key="pair_after").select(page.selectbox(key="pair_before").value).run()
+    assert "Before and after are the same model" in page.error[0].value
+    assert not [b for b in page.button if b.key == "pair_go"]

@@ -31,7 +31,7 @@ from disgorge_core.audit.contract import Measured, needs_references, odds
 from disgorge_core.audit.ranks import Ranked, moments_without
 from disgorge_core.metrics import share, spread
 from disgorge_core.registry import CHECKS
-from disgorge_core.types import About, Array, Estimate, Finding
+from disgorge_core.types import About, Array, Dataset, Estimate, Finding
 
 FEWEST = 10  # records of a slice
 LONGEST = 80  # letters of a slice's name that are kept to be shown
@@ -76,19 +76,18 @@ class Slices:
     inside: Array
 
 
-def slices(bench: Bench, records: Array) -> Slices:
-    """Classes, owners and sources of at least `FEWEST` of these records, a mask (m,)."""
-    rows = bench.rows[records]
-    found = [one for column in _columns(bench, rows) for one in _groups(*column)]
+def slices(data: Dataset, rows: Array) -> Slices:
+    """Classes, owners and sources of at least `FEWEST` of these rows (k,) of the dataset."""
+    found = [one for column in _columns(data, rows) for one in _groups(*column)]
     masks = [mask for _, mask in found] or [np.zeros(len(rows), bool)]
     return Slices(tuple(name for name, _ in found), np.array(masks))
 
 
-def _columns(bench: Bench, rows: Array) -> Iterator[tuple[str, Array]]:
-    data, roles = bench.data, bench.data.roles
-    yield "class", np.array(data.classes)[data.y[rows]]
-    for column in dict.fromkeys([roles.owner, roles.source]):
-        if column and column != roles.label:
+def _columns(data: Dataset, rows: Array) -> Iterator[tuple[str, Array]]:
+    if data.task == "classification":
+        yield "class", np.array(data.classes)[data.y[rows]]
+    for column in dict.fromkeys([data.roles.owner, data.roles.source]):
+        if column and column != data.roles.label:
             yield column, _texts(data.meta[column].iloc[rows])
 
 
@@ -143,7 +142,7 @@ class _Flips:
 
     @cached_property
     def slices(self) -> Slices:
-        return slices(self.bench, self.inside)
+        return slices(self.bench.data, self.bench.rows[self.inside])
 
     @cached_property
     def judged(self) -> Mapping[str, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import streamlit as st
@@ -50,6 +50,8 @@ class Start:
             progress.watch(view.case.id, run.id, key="audit_progress", curve=False)
             if run.state in progress.LIVE:
                 return
+        if not _of_a_run(view):
+            return
         if audited.current(view) is None:
             with st.container(border=True, key="audit_start"):
                 st.markdown("#### Test this result")
@@ -59,8 +61,14 @@ class Start:
                 _form(view)
 
 
+def _of_a_run(view: View) -> str:
+    """The run that would be audited; "" for a pair made elsewhere, which has a form of its own."""
+    one = audited.subject(view)
+    return one.removal if one else ""
+
+
 def _form(view: View) -> None:
-    found = compared.current(view)
+    found = compared.current(replace(view, run=_of_a_run(view)))
     if found is None:
         return
     run = cases().run(view.case.id, found.run)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -38,5 +40,12 @@ class Untested:
             st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", key="audit_skipped")
         else:
             st.markdown("All checks that there are were run.")
+        if found.values.get("limits"):
+            st.subheader("What cannot be known of this pair", anchor=False)
+            st.markdown(_listed(found.values["limits"]))
         st.subheader("What no check here shows", anchor=False)
-        st.markdown("\n".join(f"- {messages.as_written(line)}" for line in ALWAYS))
+        st.markdown(_listed(ALWAYS))
+
+
+def _listed(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {messages.as_written(line)}" for line in lines)

@@ -5,13 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from disgorge_core.types import Verdict
-from pages.common import audited, compared, messages
+from pages.common import audited, messages
 from pages.common.panels import PANELS, View
 
-COLOURS = {
-    "exact": "green", "certified": "violet", "not distinguishable": "green", "reduced": "orange",
-    "no trace": "gray", "no effect": "red", "worse": "red", "suppressed": "red", "cannot tell": "gray",
-}  # fmt: skip
 ICONS = {
     "exact": "verified", "certified": "verified", "not distinguishable": "check_circle",
     "reduced": "trending_down", "no trace": "visibility_off", "no effect": "cancel", "worse": "trending_up",
@@ -30,14 +26,13 @@ class TheVerdict:
 
     def draw(self, view: View) -> None:
         """The card."""
-        found, run = audited.current(view), compared.current(view)
-        if found is None or run is None:
+        found = audited.current(view)
+        if found is None:
             return
         v = found.report.verdict
         with st.container(border=True, key="audit_verdict"):
-            st.caption(f"{compared.summary(run)}")
             st.markdown(
-                f"### :{COLOURS[v.key]}[:material/{ICONS[v.key]}: {messages.as_written(v.title)}]"
+                f"### :{audited.COLOURS[v.key]}[:material/{ICONS[v.key]}: {messages.as_written(v.title)}]"
             )
             for reason in v.reasons:
                 st.markdown(messages.as_written(reason))

@@ -11,6 +11,9 @@ from disgorge_core.types import Finding
 from pages.common import audited, gallery, messages, tables
 from pages.common.panels import PANELS, Need, View
 
+FAR = 3  # standard deviations of the references
+LEVEL = 0.05  # rank p from which a record counts as exposed
+BY_DISTANCE, BY_ATTACK = "Farthest from references", "Most exposed to the attack"
 MOST = 100  # rows of the table
 TILES = 16
 ABOUT = {
@@ -21,6 +24,10 @@ READING = (
     "z is how far the model's preference for the label is from the mean of the references, in their standard "
     "deviations. Above 0 the model is surer of the label than models that never saw the removed records; "
     "values between -2 and 2 are ordinary."
+)
+ATTACK = (
+    "The attack's score is the share of test records that look less like training records than this one: 0.5 "
+    "is ordinary, near 1 the answer gives it away; its p is the record's rank among references."
 )
 
 
@@ -52,7 +59,8 @@ class Worst:
             required=True,
             key="audit_worst_set",
         )
-        _draw(view, str(name), findings[str(name)])
+        finding = findings[str(name)]
+        _draw(view, str(name), finding, _attack(found, finding))
 
 
 def _findings(found: audited.Audited) -> dict[str, Finding]:
@@ -63,22 +71,61 @@ def _findings(found: audited.Audited) -> dict[str, Finding]:
     }
 
 
-def _draw(view: View, name: str, finding: Finding) -> None:
+def _attack(found: audited.Audited, finding: Finding) -> pd.DataFrame | None:
+    """Scores of the membership attack for the same records, in the same order; None if it was not run."""
+    for one in found.report.findings:
+        if one.check == "membership" and one.records == finding.records and "p" in one.arrays:
+            scores = pd.DataFrame({k: one.arrays[k] for k in ("rows", "before", "after", "p")})
+            return scores.set_index("rows").reindex(finding.arrays["rows"]).reset_index(drop=True)
+    return None
+
+
+def _draw(view: View, name: str, finding: Finding, attack: pd.DataFrame | None) -> None:
     rows, before, after = (np.asarray(finding.arrays[k]) for k in ("rows", "before", "after"))
-    order = np.argsort(-np.abs(after), kind="stable")
-    beyond = int((np.abs(after) > 3).sum())
     st.markdown(
-        f"{ABOUT[name]} **{beyond:,} of {len(rows):,}** lie beyond three standard deviations after, "
-        f"{int((np.abs(before) > 3).sum()):,} before."
+        f"{ABOUT[name]} **{(np.abs(after) > FAR).sum():,} of {len(rows):,}** lie beyond three standard "
+        f"deviations after, {(np.abs(before) > FAR).sum():,} before."
     )
+    order = np.argsort(-np.abs(after), kind="stable")
+    if attack is not None:
+        st.markdown(_exposed(name, attack))
+        by = st.segmented_control(
+            "Order", (BY_DISTANCE, BY_ATTACK), default=BY_DISTANCE, required=True,
+            key="audit_worst_order", label_visibility="collapsed",
+        )  # fmt: skip
+        order = _by_attack(attack) if by == BY_ATTACK else order
     first = order[:TILES]
     gallery.tiles(
         view.data, rows[first],
-        captions=[f"{gallery.label(view.data, rows[i])} · z {after[i]:.1f}" for i in first],
+        captions=[f"{gallery.label(view.data, rows[i])} · {_note(i, after, attack)}" for i in first],
     )  # fmt: skip
     shown = order[:MOST]
-    extra = pd.DataFrame({"z before": before[shown].round(2), "z after": after[shown].round(2)})
     if len(order) > MOST:
         st.caption(f"The first {MOST} of {len(order):,} are listed.")
-    tables.records(view.data, rows[shown], "audit_worst_table", extra=extra, height=320)
-    messages.reading(READING)
+    extra = {"z before": before[shown].round(2), "z after": after[shown].round(2)}
+    if attack is not None:
+        scores = attack.iloc[shown]
+        extra |= {"attack before": scores["before"].round(3), "attack after": scores["after"].round(3),
+                  "attack p": scores["p"].round(3)}  # fmt: skip
+    table = pd.DataFrame({column: np.asarray(values) for column, values in extra.items()})
+    tables.records(view.data, rows[shown], "audit_worst_table", extra=table, height=320)
+    messages.reading(READING if attack is None else f"{READING} {ATTACK}")
+
+
+def _by_attack(attack: pd.DataFrame) -> np.ndarray:
+    """The most exposed after first; among equals those that were least exposed before."""
+    return np.lexsort((attack["before"], -attack["after"], attack["p"]))
+
+
+def _exposed(name: str, attack: pd.DataFrame) -> str:
+    named, count = int((attack["p"] <= LEVEL).sum()), len(attack)
+    more = int(((attack["p"] <= LEVEL) & (attack["after"] > attack["before"])).sum())
+    said = (
+        f"The membership attack finds **{named:,} of {count:,}** more exposed than in references (rank p of "
+        f"at most {LEVEL}); chance alone gives about {LEVEL * count:,.0f}."
+    )
+    return f"{said} {more:,} of them are more exposed than before." if name == KEPT else said
+
+
+def _note(i: int, after: np.ndarray, attack: pd.DataFrame | None) -> str:
+    return f"z {after[i]:.1f}" + ("" if attack is None else f" · {attack['after'].iloc[i]:.2f}")

@@ -61,13 +61,19 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Beside:
-    """The models that a pair is measured against; `placebo_set` (n,) are the records that it removed."""
+    """The models that a pair is measured against; `placebo_set` (n,) are the records that it removed.
+
+    `repeated` are what the method made of the first twins, twin by twin, and `repeated_placebo` what it made
+    of them on the placebo set.
+    """
 
     references: Sequence[Model] = ()
     twins: Sequence[Model] = ()
     control: Model | None = None
     placebo: Model | None = None
     placebo_set: Array | None = None
+    repeated: Sequence[Model] = ()
+    repeated_placebo: Sequence[Model] = ()
 
 
 def examine(pair: Pair, beside: Beside, marks: Marks, report: Report = silent) -> AuditReport:
@@ -123,27 +129,32 @@ def why_not(check: Check, bench: Bench, wanted: Sequence[str], broken: str) -> s
 def lay(pair: Pair, beside: Beside, marks: Marks, report: Report = silent) -> tuple[Bench, str]:
     """The bench, and why nothing can be measured on it ("" if it can).
 
-    References and twins whose answers are not numbers are left out.
+    References and twins whose answers are not numbers are left out, a twin with what was made of it.
     """
     data, facts = pair.data, pair.facts()
     gone = np.logical_or.reduce([np.zeros(len(data), bool), *(f.mask(data) for f in pair.excluded)])
     chosen = looked_at(data, facts.forget, facts.keep, gone, marks.seed)
     rows = np.unique(np.concatenate(list(chosen.values())))
-    answer = _answers(data, rows, report, 4 + len(beside.references) + len(beside.twins))
+    answer = _answers(data, rows, report, _count(beside))
     models = _judged(pair, beside)
     judged = {who: answer(model) for who, model in models.items()}
     broken = _broken(judged)
     judged = {who: z for who, z in judged.items() if who in ("before", "after") or _finite(z)}
     reference_models, references = _stack(beside.references, answer, judged["before"])
-    twin_models, twins = _stack(beside.twins, answer, judged["before"])
+    twin_models, twins, repeated, other = _of_twins(beside, answer, judged["before"])
     bench = Bench(
         data=data, rows=rows, sets={name: np.isin(rows, r) for name, r in chosen.items()},
         judged=judged, references=references, twins=twins, marks=marks,
         placebo_set=None if beside.placebo_set is None else beside.placebo_set[rows],
         models={who: models[who] for who in judged}, reference_models=reference_models,
-        twin_models=twin_models, keep=facts.keep,
+        twin_models=twin_models, keep=facts.keep, repeated=repeated, repeated_placebo=other,
     )  # fmt: skip
     return bench, broken
+
+
+def _count(beside: Beside) -> int:
+    stacks = (beside.references, beside.twins, beside.repeated, beside.repeated_placebo)
+    return 4 + sum(map(len, stacks))
 
 
 def _judged(pair: Pair, beside: Beside) -> dict[str, Model]:
@@ -174,6 +185,23 @@ def _stack(
     found = [(model, z) for model, z in ((m, answer(m)) for m in models) if _finite(z)]
     none = np.zeros((0, *like.shape), np.float32)
     return [model for model, _ in found], np.stack([z for _, z in found]) if found else none
+
+
+def _of_twins(
+    beside: Beside, answer: Callable[[Model], Array], like: Array
+) -> tuple[list[Model], Array, Array, Array]:
+    """The twins, their answers, and those of what was made of them, on the records and on the placebo."""
+    stacks = [
+        [answer(m) for m in some]
+        for some in (beside.twins, beside.repeated, beside.repeated_placebo)
+    ]
+    good = [
+        all(_finite(stack[k]) for stack in stacks if k < len(stack)) for k in range(len(stacks[0]))
+    ]
+    none = np.zeros((0, *like.shape), np.float32)
+    kept = [[z for z, ok in zip(stack, good, strict=False) if ok] for stack in stacks]
+    twins, repeated, other = (np.stack(own) if own else none for own in kept)
+    return [m for m, ok in zip(beside.twins, good, strict=True) if ok], twins, repeated, other
 
 
 def _broken(judged: dict[str, Array]) -> str:

@@ -27,6 +27,8 @@ class Bench:
     the method's place) and "placebo" (the method on random kept records, bool `placebo_set` (m,)).
     `models`, `reference_models` and `twin_models` are those that gave the answers, in the same order; `keep`
     (n,) are all training records that stay. Checks that take long tell `report` how far they are.
+    `repeated` (K, m, c) are the answers of what the method made of the first K twins, twin by twin, and
+    `repeated_placebo` those of what it made of them on the placebo set.
     """
 
     data: Dataset
@@ -42,6 +44,8 @@ class Bench:
     twin_models: Sequence[Model] = ()
     keep: Array | None = None
     report: Report = silent
+    repeated: Array | None = None
+    repeated_placebo: Array | None = None
 
     @property
     def y(self) -> Array:
@@ -64,10 +68,13 @@ class Bench:
     def margins(self) -> Mapping[str, Array]:
         """Margins or residuals: (m,) of each judged model, (N, m) "references", (M, m) "twins"."""
         found = {name: self._standing(z) for name, z in self.judged.items()}
-        for name, stack in (("references", self.references), ("twins", self.twins)):
-            rows = [self._standing(z) for z in stack]
-            found[name] = np.stack(rows) if rows else np.zeros((0, len(self.rows)))
-        return found
+        return found | {"references": self._all(self.references), "twins": self._all(self.twins)}
+
+    @cached_property
+    def ensembles(self) -> Mapping[str, Array]:
+        """Margins or residuals (K, m) of many models "before" (the twins), "after", and "placebo"."""
+        stacks = {"before": self.twins, "after": self.repeated, "placebo": self.repeated_placebo}
+        return {who: self._all(z) for who, z in stacks.items() if z is not None and len(z)}
 
     def stays(self, name: str, who: str) -> Array:
         """Mask (m,) of a set of records for a judged model: what the placebo removed is not kept by it."""
@@ -76,6 +83,10 @@ class Bench:
             return inside
         left = inside & ~self.placebo_set
         return left if left.any() else inside
+
+    def _all(self, stack: Array) -> Array:
+        rows = [self._standing(z) for z in stack]
+        return np.stack(rows) if rows else np.zeros((0, len(self.rows)))
 
     def _standing(self, z: Array) -> Array:
         return metrics.standing(z, self.y, self.task)

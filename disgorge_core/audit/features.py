@@ -72,7 +72,8 @@ def _weights(z: Array, targets: Array) -> Array:
 def told_apart(first: Array, second: Array, groups: Array) -> tuple[Array, Array]:
     """Scores of both sets (k, d) by readers that have not seen them; pair i is of groups[i] and one fold.
 
-    Within each group the features are centred at its mean over the records that the reader has seen.
+    Within each group the features are centred at its mean over the records that the reader has seen, and the
+    distance from there is read as one more feature.
     """
     k = len(first)
     z, side = np.concatenate([first, second]), np.repeat([1.0, -1.0], k)
@@ -81,6 +82,7 @@ def told_apart(first: Array, second: Array, groups: Array) -> tuple[Array, Array
     for number in range(min(FOLDS, k)):
         left = fold == number
         centred = z - _centres(z, group, ~left)
+        centred = np.c_[centred, np.linalg.norm(centred, axis=1)]
         scores[left] = read(centred[~left], side[~left, None], centred[left])[:, 0]
     return scores[:k], scores[k:]
 

@@ -47,6 +47,13 @@ def test_what_differs_is_told_apart_and_what_does_not_is_not():
     assert roc.auc_of(*told_apart(moved, second, groups)) == pytest.approx(expected, abs=0.05)
 
 
+def test_records_that_lie_apart_from_their_label_are_told_by_their_distance():
+    """No direction tells them: they lie on a sphere around the middle of the others."""
+    rng, groups = np.random.default_rng(3), np.zeros(100, int)
+    first, second = 4 * rng.normal(size=(100, 6)), rng.normal(size=(100, 6))
+    assert roc.auc_of(*told_apart(first, second, groups)) > 0.95
+
+
 def test_labels_alone_tell_nothing_apart():
     """Features that only say the label, equally often on both sides."""
     groups = np.repeat(np.arange(5), 10)

@@ -3,10 +3,11 @@
 The features of a record are the input of the last layer; a method that changes answers may leave them as they
 were. Two measures, on every model:
 
-- a linear reader (ridge, five folds, see `audit.features`) tells removed records from as many test records of
-  the same labels: area under its ROC curve (as the linear probes of RULER, arXiv 2605.27569). The interval is
-  over records. Ranked among references, to both sides: a model that never saw the records tells them apart as
-  well as references do, be it because they differ from test records by themselves.
+- a linear reader (ridge, five folds, see `audit.features`) of the features, and of their distance from the
+  middle of their label, tells removed records from as many test records of the same labels: area under its
+  ROC curve (after the linear probes of RULER, arXiv 2605.27569). The interval is over records. Ranked among
+  references, to both sides: records with wrong labels stand out in models that never saw them, and a model
+  that learned them by heart has drawn them in. By chance it is a little below 0.5 where records are few.
 - linear CKA of the features of removed records with those of references (Kornblith et al., arXiv
   1905.00414), against references with each other. It stands beside the reader and never alone: it can be
   moved at will without changing answers (Davari et al., arXiv 2210.16156), and is high for few records.
@@ -30,9 +31,9 @@ from disgorge_core.types import About, Array, Estimate, Finding
 
 CLOSE = 300  # removed records whose features are compared by CKA, at most
 TOLD = (
-    "How well a linear reader of the features tells removed records from test records of the same labels: "
-    "0.5 is not at all, and chance gives a little less where records are few. References show what is usual "
-    "for records that were never seen."
+    "How well a linear reader of the features, and of how far they are from the middle of their label, tells "
+    "removed records from test records of the same labels: 0.5 is not at all. What counts is the difference "
+    "from references: records with wrong labels stand out for those, too."
 )
 ALIKE = (
     "Whether removed records lie to each other as in references: 1 is alike. It can be moved at will "

@@ -4,8 +4,8 @@ A linear reader (ridge, see `audit.features`) learns labels from the features of
 the removed ones. So it is a new last layer in closed form: where a wrong or rare label of a removed record
 still stands in the features, it reads it, whatever the model's own last layer was made to say. Its mean
 score for the label (fitted to 1 for a record's own label and 0 for others) is ranked among that of
-references. After RULER, arXiv 2605.27569, whose readers found a residue in most methods that pass tests of
-their answers.
+references. A linear probe (Alain & Bengio, arXiv 1610.01644), asked what RULER (arXiv 2605.27569) asks in
+other ways: whether features hold what answers no longer show.
 
 Fooled by: labels that are right, as any model's features say them; then references read them too and nothing
 is odd. Labels that fewer than 5 kept records have are left out. It describes and decides nothing.

@@ -19,7 +19,7 @@ import numpy as np
 
 from disgorge_core import training
 from disgorge_core.cases import REQUEST
-from disgorge_core.errors import StoreError
+from disgorge_core.errors import Diverged, StoreError
 from disgorge_core.jobs.task import Desk
 from disgorge_core.methods.contract import Facts
 from disgorge_core.models.backbones.whole import WHOLE
@@ -30,6 +30,10 @@ from disgorge_core.types import Array, Model, Preprocessing, Report, digest_of
 from disgorge_core.words import reservation
 
 FIRST_SEED = 1000  # away from the small numbers that people choose for their own models
+DIVERGED = "Models to compare with cannot be trained by the recipe of this model."
+RESTATE = (
+    "State the recipe that it was really trained by on Model, or ask for 0 references and twins."
+)
 
 
 def why_no_references(facts: Facts) -> str | None:
@@ -42,7 +46,7 @@ def why_no_references(facts: Facts) -> str | None:
 def references(
     desk: Desk, model: Model, keep: Array, number: int, taken: Collection[int], report: Report
 ) -> list[Model]:
-    """This many for a kept mask (n,); none has a seed of `taken`, so none is a copy."""
+    """This many for a kept mask (n,); none has a seed of `taken`, so none is a copy; raises Diverged."""
     about = _about(desk, model, keep)
     folder = desk.cases.workspace.root / "cache" / digest_of(about)
     seeds = list(islice((s for s in count(FIRST_SEED) if s not in taken), number))
@@ -96,7 +100,10 @@ def _train(
     desk: Desk, model: Model, keep: Array, seeds: list[int], folder: Path, report: Report
 ) -> None:
     masks = np.repeat(keep[None], len(seeds), axis=0)
-    stack = training.refit_many(model, desk.data, masks, seeds, report=report)
+    try:
+        stack = training.refit_many(model, desk.data, masks, seeds, report=report)
+    except Diverged as error:
+        raise Diverged(f"{DIVERGED} {error.problem}", RESTATE) from error
     for seed, reference in zip(seeds, stack.models, strict=True):
         _keep(reference, folder / str(seed))
 

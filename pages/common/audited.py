@@ -131,17 +131,26 @@ def _load(case_id: str, run_id: str) -> Audited:
 
 
 def verdicts(case_id: str) -> dict[str, Mapping[str, Any]]:
-    """The verdict, as plain values, of the newest finished audit of each audited removal."""
+    """Verdict and "trace" (that is left, as text) of the newest finished audit of each audited removal."""
     found: dict[str, Mapping[str, Any]] = {}
     for run in cases().runs(case_id):
-        if run.request.get("task") == "audit" and run.state == "done":
-            found.setdefault(run.request["audited"], _verdict(case_id, run.id))
+        audited = run.request.get("audited", "") if run.request.get("task") == "audit" else ""
+        if audited and audited not in found and run.state == "done":
+            found[audited] = _verdict(case_id, run.id)
     return found
 
 
 @st.cache_data(show_spinner=False, max_entries=200)
 def _verdict(case_id: str, run_id: str) -> dict[str, Any]:
-    return dict(cases().run(case_id, run_id).result().values["verdict"])
+    values = cases().run(case_id, run_id).result().values
+    traces = [f["values"]["after"] for f in values["findings"] if f["check"] == "trace"]
+    left = "".join(f"{t['value']:.2f} ({t['low']:.2f} to {t['high']:.2f})" for t in traces[:1])
+    return {**values["verdict"], "trace": left}
+
+
+def claim(said: str, verdict: Mapping[str, Any] | None) -> str:
+    """The claim of a run without the sentence that it was not audited, once it was."""
+    return said if verdict is None else said.removesuffix(NOT_AUDITED).rstrip()
 
 
 def badge(verdict: Mapping[str, Any] | None) -> str:

@@ -41,5 +41,7 @@ else:
     choose(view)
     panels.draw_page("before_after", panels.current_view() or view)
     messages.next_step(
-        "disgorge/plan", "Plan", "Try another method on the same records and compare the two."
+        "prove/audit",
+        "Audit",
+        "Test this result: are traces of the records left, and how sure is that?",
     )

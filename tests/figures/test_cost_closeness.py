@@ -25,7 +25,9 @@ def table() -> pd.DataFrame:
     for name in ("after", *level):
         value = frame["after"] if name == "after" else level[name]
         frame = frame.assign(**{name: value, f"{name}_low": value, f"{name}_high": value})
-    return frame.assign(seed=0, seconds=1.0, after_high=frame["after"] + 0.02)
+    return frame.assign(
+        seed=0, seconds=1.0, verdict="not audited", after_high=frame["after"] + 0.02
+    )
 
 
 def test_every_run_is_one_mark_at_its_cost_and_distance() -> None:

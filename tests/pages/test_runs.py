@@ -66,6 +66,29 @@ def test_history_and_card_say_what_the_models_answer(
     assert values["outcome"]["claim"] in text(app)
 
 
+def test_the_verdict_of_an_audit_stands_beside_its_run(
+    open_page: OpenPage, cases: Cases, case: Case
+) -> None:
+    audited, other = finished_run(cases, case), finished_run(cases, case, "finetune")
+    request = {"task": "audit", "audited": audited.id, "marks": {"references": 4, "twins": 2}}
+    audit = new_run(cases.workspace.case(case.id), request)
+    work(cases, audit)
+    verdict = audit.result().values["verdict"]
+    app = open_page(PAGE, case=case.id, run=audited.id)
+    shown = dict(
+        zip(app.dataframe[0].value["what"], app.dataframe[0].value["verdict"], strict=True)
+    )
+    titles = [run.result().values["outcome"]["title"] for run in (audited, other)]
+    assert [shown[title] for title in titles] == [verdict["key"], "not audited"]
+    assert shown[f"Audit · {titles[0]}"] == verdict["key"]
+    assert verdict["title"] in text(app) and "Not audited" not in text(app)
+    page = open_page("compare/before_after", case=case.id, run=audited.id)
+    assert verdict["title"] in text(page) and "Not audited" not in text(page)
+    assert "Not audited" in text(open_page("compare/before_after", case=case.id, run=other.id))
+    numbers = open_page(PAGE, case=case.id, **COMPARE).dataframe[0].value
+    assert sorted(numbers["verdict"]) == sorted([verdict["title"], "not audited"])
+
+
 def test_the_card_shows_the_script_of_its_run(
     open_page: OpenPage, cases: Cases, case: Case
 ) -> None:

@@ -9,8 +9,8 @@ import streamlit as st
 
 from disgorge_core.jobs.standing import standing
 from disgorge_core.types import Tier
-from disgorge_core.words import NOT_AUDITED, TIERS, duration
-from pages.common import compared, messages
+from disgorge_core.words import TIERS, duration
+from pages.common import audited, compared, messages
 from pages.common.panels import PANELS, Need, View
 from pages.common.services import cases
 
@@ -32,10 +32,9 @@ class Claim:
             return
         o, tier = found.outcome, Tier(found.outcome["tier"])
         with st.container(border=True, key="before_after_claim"):
-            st.markdown(
-                f"**{o['title']}** &nbsp; {messages.tier_badge(tier)} :gray-badge[{NOT_AUDITED}]"
-            )
-            st.markdown(o["claim"])
+            verdict = audited.verdicts(view.case.id).get(found.run)
+            _head(found, tier, verdict)
+            st.markdown(audited.claim(o["claim"], verdict))
             recipe = standing(cases(), view.case.id, found.values["before"]).sentence
             if recipe:
                 st.markdown(f":material/info: {recipe}")
@@ -43,6 +42,15 @@ class Claim:
             notes = [note for note in o["notes"] if note not in o["claim"]]
             with st.expander("What this leaves open", key="before_after_open"):
                 st.markdown("\n".join(f"- {line}" for line in [TIERS[tier.value].unproved, *notes]))
+
+
+def _head(found: compared.Compared, tier: Tier, verdict: Mapping[str, Any] | None) -> None:
+    """Method, tier and verdict, and the way to the audit."""
+    with st.container(horizontal=True, vertical_alignment="center", key="claim_head"):
+        badges = f"{messages.tier_badge(tier)} {audited.badge(verdict)}"
+        st.markdown(f"**{found.outcome['title']}** &nbsp; {badges}", width="stretch")
+        label = "The audit" if verdict else "Test this result"
+        messages.link("prove/audit", label, ":material/fact_check:", run=found.run)
 
 
 def _figures(found: compared.Compared) -> None:

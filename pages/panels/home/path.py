@@ -45,13 +45,13 @@ STEPS = (
     (OWES, "See what the model owes", "which answers rest on them"),
     (METHOD, "Choose a method", "promise, price, needs"),
     (RUN, "Run it", "the old model stays as it is"),
-    (COMPARE, "Compare", "before, after, never seen"),
+    (COMPARE, "Compare and audit", "did it work, how sure is that"),
 )
 
 
 @PANELS.register
 class Path:
-    """Five pictures from the choice of data to the comparison."""
+    """Five pictures from the choice of data to the audit."""
 
     name, page, tab, title, order = "home_path", "home", "Home", "", 10
 

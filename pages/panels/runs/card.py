@@ -16,18 +16,20 @@ from disgorge_core.jobs import Run
 from disgorge_core.jobs.script import script
 from disgorge_core.jobs.standing import standing
 from disgorge_core.types import Tier
-from disgorge_core.words import NOT_AUDITED, about_recipe, duration
-from pages.common import messages, progress, state, tables
+from disgorge_core.words import about_recipe, duration
+from pages.common import audited, messages, progress, state, tables
 from pages.common.panels import View
 from pages.common.services import cases, lanes
 from pages.panels.model.cards import names
 from pages.panels.runs.scores import scores
 
+AUDITS = ("audit", "audit_pair")
+
 
 def draw(view: View, run: Run, title: str, key: str) -> None:
     """Head, outcome or cause, request."""
     with st.container(border=True, key=f"card_{key}"):
-        st.markdown(f"**{messages.as_written(title)}** &nbsp; {_badges(run)}")
+        st.markdown(f"**{messages.as_written(title)}** &nbsp; {_badges(view, run)}")
         if run.state == "done":
             _came_of_it(view, run, key)
         else:
@@ -36,11 +38,14 @@ def draw(view: View, run: Run, title: str, key: str) -> None:
         _request(view, run, key)
 
 
-def _badges(run: Run) -> str:
+def _badges(view: View, run: Run) -> str:
     found = [progress.STATES[run.state]]
     if run.state == "done" and run.request["task"] == "disgorge":
         tier = Tier(run.result().values["outcome"]["tier"])
-        found += [messages.tier_badge(tier), f":gray-badge[{NOT_AUDITED}]"]
+        verdict = audited.verdicts(view.case.id).get(run.id)
+        found += [messages.tier_badge(tier), audited.badge(verdict)]
+    if run.state == "done" and run.request["task"] in AUDITS:
+        found.append(audited.badge(run.result().values["verdict"]))
     return " ".join(found)
 
 
@@ -49,6 +54,8 @@ def _came_of_it(view: View, run: Run, key: str) -> None:
         _removal(view, run, key)
     elif run.request["task"] == "train":
         st.markdown(f"The model is in the case. Training took {duration(run.seconds)}.")
+    elif run.request["task"] in AUDITS:
+        st.markdown(messages.as_written(run.result().values["verdict"]["means"]))
     elif run.request["task"] == "twins":
         check = run.result().values
         st.markdown(
@@ -60,7 +67,11 @@ def _removal(view: View, run: Run, key: str) -> None:
     values = run.result().values
     outcome = values["outcome"]
     recipe = standing(cases(), view.case.id, values["before"]).sentence
-    st.markdown(outcome["claim"] + (f"  \n:material/info: {recipe}" if recipe else ""))
+    verdict = audited.verdicts(view.case.id).get(run.id)
+    st.markdown(
+        audited.claim(outcome["claim"], verdict)
+        + (f"  \n:material/info: {recipe}" if recipe else "")
+    )
     table = scores(view, run.id).set_index("set")
     cells = [
         *_score(view, table, REMOVED),
@@ -123,6 +134,8 @@ def _actions(view: View, run: Run, key: str) -> None:
                 "case/model", "Look at the model", ":material/network_node:",
                 model=run.result().values["model"], tab="Quality",
             )  # fmt: skip
+        if run.state == "done" and run.request["task"] in AUDITS:
+            messages.link("prove/audit", "Open the audit", ":material/fact_check:", run=run.id)
         if st.button("Start again", key=f"again_{key}", icon=":material/replay:"):
             state.put(run=lanes().again(view.case.id, run.id))
             st.rerun()

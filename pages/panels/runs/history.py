@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,7 @@ from disgorge_core.comparison import REMOVED
 from disgorge_core.errors import StoreError
 from disgorge_core.jobs import Run
 from disgorge_core.registry import METHODS, TASKS
-from pages.common import messages, progress, state
+from pages.common import audited, messages, progress, state
 from pages.common.panels import PANELS, Need, View
 from pages.common.services import cases
 from pages.panels.runs import card
@@ -53,7 +55,8 @@ class History:
             return
         shown = next((run for run in runs if run.id == view.run), runs[0])
         ids = [run.id for run in runs]
-        table = pd.DataFrame([_row(view, run) for run in runs])
+        verdicts = audited.verdicts(view.case.id)
+        table = pd.DataFrame([_row(view, run, verdicts.get(run.id)) for run in runs])
         st.dataframe(
             table, key=KEY, hide_index=True, placeholder="", on_select=lambda: _open(ids),
             height="content" if len(runs) <= MOST_ROWS else TALLEST, selection_mode="single-row",
@@ -75,7 +78,16 @@ def what(view: View, run: Run) -> str:
     if request.get("task") == "disgorge":
         return f"{method_title(request)} · {forget_name(view, request)}"
     title = TASKS[request["task"]].title if request.get("task") in TASKS else "Unknown task"
+    if request.get("task") == "audit":
+        return f"{title} · {_audited(view, request)}"
     return f"{title} · {request['label']}" if request.get("label") else title
+
+
+def _audited(view: View, request: dict) -> str:
+    try:
+        return method_title(cases().run(view.case.id, request["audited"]).request)
+    except StoreError:
+        return "deleted run"
 
 
 def method_title(request: dict) -> str:
@@ -92,7 +104,7 @@ def forget_name(view: View, request: dict) -> str:
         return "deleted set"
 
 
-def _row(view: View, run: Run) -> dict[str, object]:
+def _row(view: View, run: Run, verdict: Mapping[str, Any] | None) -> dict[str, object]:
     request = run.request
     removal = request.get("task") == "disgorge"
     started = run.started
@@ -107,8 +119,19 @@ def _row(view: View, run: Run) -> dict[str, object]:
         "cost": np.nan,
         "before": np.nan,
         "after": np.nan,
+        "verdict": _judged(run, verdict),
         **(_outcome(view, run) if removal and run.state == "done" else {}),
     }
+
+
+def _judged(run: Run, verdict: Mapping[str, Any] | None) -> str:
+    """The verdict in a word or two: of an audit its own, of a removal that of its newest audit."""
+    task = run.request.get("task")
+    if run.state != "done" or task not in ("disgorge", *card.AUDITS):
+        return ""
+    if task != "disgorge":
+        return str(run.result().values["verdict"]["key"])
+    return str(verdict["key"]) if verdict else "not audited"
 
 
 def _outcome(view: View, run: Run) -> dict[str, object]:
@@ -132,13 +155,14 @@ def _columns(view: View) -> dict[str, object]:
     score = f"{_measure(view).capitalize()} on the removed training records"
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     return {
-        "when": st.column_config.DatetimeColumn("when", format="D MMM, HH:mm", width=96),
-        "what": text("what"),
-        "records": text("records", width=120),
-        "tier": text("tier", width=84),
-        "state": text("state", width=92),
-        "seconds": number("seconds", format="%.1f", width=68, help="References included"),
-        "cost": number("cost", format="%.1f %%", help="Share of a full retrain", width=72),
-        "before": number("before", format=form, help=f"{score}, before", width=76),
-        "after": number("after", format=form, help=f"{score}, after", width=76),
+        "when": st.column_config.DatetimeColumn("when", format="D MMM, HH:mm", width=92),
+        "what": text("what", width=236),
+        "records": text("records", width=104),
+        "tier": text("tier", width=78),
+        "state": text("state", width=86),
+        "seconds": number("seconds", format="%.1f", width=64, help="References included"),
+        "cost": number("cost", format="%.1f %%", help="Share of a full retrain", width=62),
+        "before": number("before", format=form, help=f"{score}, before", width=66),
+        "after": number("after", format=form, help=f"{score}, after", width=62),
+        "verdict": text("verdict", help="Of the audit; a removal shows its newest", width=116),
     }

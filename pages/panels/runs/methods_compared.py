@@ -73,7 +73,7 @@ def _clicked(points: list[dict], group: Group, view: View):
 def _numbers(table: pd.DataFrame, task: str) -> None:
     shown = table[
         ["method", "tier", "seed", "cost", "seconds", "after", "after_low", "after_high", "floor",
-         "score on removed", "score on test"]
+         "verdict", "trace left", "score on removed", "score on test"]
     ].rename(columns={"after": "distance", "after_low": "from", "after_high": "to"})  # fmt: skip
     percent = st.column_config.NumberColumn(format="percent")
     digits = {

@@ -11,6 +11,7 @@ from disgorge_core import comparison
 from disgorge_core.comparison import REMOVED, TEST, Comparison
 from disgorge_core.jobs import Run
 from disgorge_core.jobs.references import FIRST_SEED
+from pages.common import audited
 from pages.common.panels import View
 from pages.common.services import cases, home
 
@@ -75,12 +76,14 @@ def compared(view: View, group: Group) -> pd.DataFrame:
     All runs are held against the same references, those of the run that has most: they depend on the
     records and the model only. A run whose own seed could be a reference's is held against its own.
     """
-    rows = []
+    rows, verdicts = [], audited.verdicts(view.case.id)
     for run in group.runs:
         own = run.request["seed"] >= FIRST_SEED
         table = distances(view, run.id, run.id if own else group.yardstick.id)
         if len(table):
-            rows.append(_compared(view, run, table))
+            verdict = verdicts.get(run.id, {"title": "not audited", "trace": ""})
+            said = {"verdict": verdict["title"], "trace left": verdict["trace"]}
+            rows.append(_compared(view, run, table) | said)
     return pd.DataFrame(rows)
 
 

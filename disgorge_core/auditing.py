@@ -14,6 +14,7 @@ from disgorge_core.accounting import weight_distance
 from disgorge_core.audit.bench import KEPT, REMOVED, TEST, Bench, looked_at
 from disgorge_core.audit.checks.quality import lost
 from disgorge_core.audit.contract import Check, Measured
+from disgorge_core.audit.ensembles import FEW
 from disgorge_core.audit.ranks import joint_p
 from disgorge_core.audit.verdict import Evidence, verdict
 from disgorge_core.disgorging import facts_for
@@ -104,7 +105,11 @@ def _part(report: Report, number: int) -> Report:
 
 
 def wanted_checks(marks: Marks) -> tuple[str, ...]:
-    """The names that were asked for, () for all; raises BadParam for unknown ones."""
+    """The names that were asked for, () for all; raises BadParam for unknown ones and few repeats."""
+    if 0 < marks.repeats < FEW:
+        raise BadParam(
+            f"{marks.repeats} repeats are too few.", f"Set Repeats to 0, or {FEW} or more."
+        )
     names = tuple(name.strip() for name in marks.checks.split(",") if name.strip())
     unknown = [name for name in names if name not in CHECKS]
     if unknown:
@@ -237,14 +242,16 @@ def evidence(pair: Pair, bench: Bench, measured: Sequence[Measured], broken: str
         p_control=joint_p(every, "control") if "control" in bench.judged else None,
         trace_before=_of(measured, "trace", "before"), trace_after=_of(measured, "trace", "after"),
         p_relearned=_odds(measured, "relearning", "after"),
+        relearned=_of(measured, "relearning", "after"),
         far_before=_far(measured, "before"), far_after=_far(measured, "after"),
         lost=lost(bench, test if test.any() else bench.sets[KEPT]),
     )  # fmt: skip
 
 
 def _of(measured: Sequence[Measured], check: str, who: str) -> Estimate | None:
-    found = [m.finding.values[who] for m in measured if m.finding.check == check]
-    return found[0] if found else None
+    """A share of the trace, by a check that measured one."""
+    shares = [m.finding for m in measured if m.finding.check == check and m.finding.unit == "share"]
+    return shares[0].values[who] if shares else None
 
 
 def _odds(measured: Sequence[Measured], check: str, who: str) -> float | None:

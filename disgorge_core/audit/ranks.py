@@ -1,9 +1,9 @@
 """Ranks among references: how odd a model looks among models that never saw the removed records.
 
-Each measure is taken of the judged model against all N references, and of each reference against the
-N - 1 others. If the judged model is one more draw of the same training, its oddness is as likely to take
-any rank as another, so p = (1 + #{references at least as odd}) / (N + 1) is below α with probability at
-most α (up to the N - 1, which is on the safe side). With N < 19 it never falls below 5 %.
+Each of the N + 1 models, the judged one and the references, is compared with the N others. If the judged
+model is one more draw of the same training, its oddness is as likely to take any rank as another, so that
+p = (1 + #{references at least as odd}) / (N + 1) is below α with probability at most α; equal values get
+equal ranks. With N < 19 it never falls below 5 %.
 
 Several measures together: oddness is the largest of them, each in units of its spread over references
 (one number for each model, so the rank of the largest needs no further correction; Westfall & Young 1993).
@@ -36,17 +36,19 @@ class Ranked:
         """How odd a judged model is, in spreads of the references."""
         return float(_odd(np.array([self.values[who]]), self.references, self.either)[0])
 
-    def odds_of_references(self) -> Array:
-        """How odd each reference is among the others, (N,)."""
+    def odds_of_references(self, who: str) -> Array:
+        """How odd each reference is among the others and the judged model, (N,)."""
+        value = self.values[who]
+        pool = np.append(self.references, value) if np.isfinite(value) else self.references
         found = [
-            _odd(self.references[i : i + 1], np.delete(self.references, i), self.either)[0]
+            _odd(self.references[i : i + 1], np.delete(pool, i), self.either)[0]
             for i in range(len(self.references))
         ]
         return np.array(found)
 
     def p(self, who: str) -> float:
         """The rank p-value of a judged model."""
-        return rank_p(self.odd(who), self.odds_of_references())
+        return rank_p(self.odd(who), self.odds_of_references(who))
 
 
 def _odd(values: Array, others: Array, either: bool) -> Array:
@@ -72,7 +74,7 @@ def joint_p(measures: Sequence[Ranked], who: str) -> float:
     if not measures:
         return 1.0
     own = max(one.odd(who) for one in measures)
-    return rank_p(own, np.max([one.odds_of_references() for one in measures], axis=0))
+    return rank_p(own, np.max([one.odds_of_references(who) for one in measures], axis=0))
 
 
 Alone = Callable[[Array], float]

@@ -45,6 +45,7 @@ class Evidence:
     p_all: float | None = None
     p_control: float | None = None
     p_relearned: float | None = None
+    relearned: Estimate | None = None  # trace after some more training on kept records
     trace_before: Estimate | None = None
     trace_after: Estimate | None = None
     far_before: float = 0.0
@@ -166,7 +167,8 @@ def _not_refused(e: Evidence) -> Rung:
 
 def _limits(e: Evidence) -> tuple[str, ...]:
     """What keeps a model that no test tells from references from being cleared."""
-    relearned = e.p_relearned is not None and e.p_relearned <= e.marks.level
+    back = e.relearned is not None and e.relearned.low > e.marks.tolerance
+    relearned = back and e.p_relearned is not None and e.p_relearned <= e.marks.level
     lost = e.lost is not None and e.lost.low > e.marks.quality
     found = {"relearned": relearned, "recipe": e.recipe in UNSURE, "quality lost": lost}
     return tuple(name for name, is_so in found.items() if is_so)

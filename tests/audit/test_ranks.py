@@ -80,3 +80,10 @@ def test_measures_alone_and_against_the_others():
         left = 3 - i
         expected = np.abs(stack[left] - stack[list(others)].mean(0)).sum()
         assert beside.references[left] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("either", [False, True])
+def test_equal_values_get_equal_ranks(either):
+    """Shares of few records: an honest model that ties with nearly all references is not refused."""
+    references = np.array([1.0] * 37 + [0.0, 2.0])
+    assert Ranked({"after": 1.0}, references, either).p("after") > 0.9

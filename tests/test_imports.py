@@ -25,6 +25,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "comparison",
         "recipe_check",
         "auditing",
+        "controls",
         "verbs",
     ),
     ("figures", "exports"),
@@ -47,6 +48,7 @@ CHAINS = (
         "comparison",
         "recipe_check",
         "auditing",
+        "controls",
         "verbs",
     ),
 )

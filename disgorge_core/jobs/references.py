@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict, replace
-from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,9 @@ import numpy as np
 
 from disgorge_core import training
 from disgorge_core.cases import REQUEST
+from disgorge_core.controls import FIRST_SEED as FIRST_SEED
+from disgorge_core.controls import FIRST_TWIN as FIRST_TWIN
+from disgorge_core.controls import seeds_from
 from disgorge_core.errors import Diverged, StoreError
 from disgorge_core.jobs.task import Desk
 from disgorge_core.methods.contract import Facts
@@ -29,7 +31,6 @@ from disgorge_core.store import write_json
 from disgorge_core.types import Array, Model, Preprocessing, Report, digest_of
 from disgorge_core.words import reservation
 
-FIRST_SEED = 1000  # away from the small numbers that people choose for their own models
 DIVERGED = "Models to compare with cannot be trained by the recipe of this model."
 RESTATE = (
     "State the recipe that it was really trained by on Model, or ask for 0 references and twins."
@@ -44,12 +45,13 @@ def why_no_references(facts: Facts) -> str | None:
 
 
 def references(
-    desk: Desk, model: Model, keep: Array, number: int, taken: Collection[int], report: Report
-) -> list[Model]:
-    """This many for a kept mask (n,); none has a seed of `taken`, so none is a copy; raises Diverged."""
+    desk: Desk, model: Model, keep: Array, number: int, taken: Collection[int], report: Report,
+    first: int = FIRST_SEED,
+) -> list[Model]:  # fmt: skip
+    """This many for a kept mask (n,), by seeds from `first` on; none is of `taken`, so none is a copy."""
     about = _about(desk, model, keep)
     folder = desk.cases.workspace.root / "cache" / digest_of(about)
-    seeds = list(islice((s for s in count(FIRST_SEED) if s not in taken), number))
+    seeds = seeds_from(first, number, taken)
     missing = [seed for seed in seeds if not (folder / str(seed)).exists()]
     if missing:
         write_json(folder / REQUEST, about)  # a purge finds the cached models of a case by this
@@ -57,10 +59,13 @@ def references(
     return [load_model_folder(folder / str(seed)) for seed in seeds]
 
 
-def missing_references(desk: Desk, model: Model, keep: Array, number: int) -> int:
+def missing_references(
+    desk: Desk, model: Model, keep: Array, number: int, first: int = FIRST_SEED
+) -> int:
     """How many of them would have to be trained, to within the seeds that are taken."""
     folder = desk.cases.workspace.root / "cache" / digest_of(_about(desk, model, keep))
-    return max(0, number - sum(path.name.isdigit() for path in folder.glob("*")))
+    kept = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
+    return max(0, number - sum(first <= seed < first + FIRST_TWIN - FIRST_SEED for seed in kept))
 
 
 def _about(desk: Desk, model: Model, keep: Array) -> dict[str, Any]:

@@ -53,9 +53,12 @@ class Marks:
         max=1,
     )
     repeats: int = param(
-        0, help="Times the method is run anew to judge the procedure; 0 judges this model only",
-        min=0, max=200,
-    )  # fmt: skip
+        0,
+        help="Original seeds on which the method is run anew, to judge the procedure: 20 or more; 0 judges "
+        "this model only",
+        min=0,
+        max=200,
+    )
     checks: str = param("", help="Names of checks, with commas; empty: all that apply")
     seed: int = param(0, help="Choice of placebo records, and of records where there are many",
                       min=0, max=2**31)  # fmt: skip

@@ -139,3 +139,21 @@ def test_a_pair_says_what_cannot_be_tested_before_it_starts(
     page.selectbox(key="pair_after").select(page.selectbox(key="pair_before").value).run()
     assert "Before and after are the same model" in page.error[0].value
     assert not [b for b in page.button if b.key == "pair_go"]
+
+
+def test_repeats_have_a_price_and_a_least_number(
+    open_page: OpenPage, cases: Cases, case: Case
+) -> None:
+    run = finished_run(cases, case)
+    page = open_page(PAGE, case=case.id, run=run.id)
+    repeats = next(n for n in page.number_input if n.label == "Repeats")
+    assert repeats.value == 0 and "Repeats: the method" not in text_of(page)
+    page = repeats.set_value(5).run()
+    assert page.button(key="audit_go").disabled
+    assert "5 are too few" in page.warning[0].value
+    page = next(n for n in page.number_input if n.label == "Repeats").set_value(20).run()
+    said = text_of(page)
+    assert not page.button(key="audit_go").disabled and not page.warning
+    assert "Repeats: the method on 20 original seeds" in said
+    assert "20 twins (the originals of repeats)" in said
+    assert "compare 10 models with 10 references" in said and "with 40 references" in said

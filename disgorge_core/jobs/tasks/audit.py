@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from disgorge_core.auditing import Beside, Pair, examine, wanted_checks
+from disgorge_core.controls import placebo_set, with_repeats
 from disgorge_core.errors import BadParam
 from disgorge_core.jobs.audits import Locked, plain_report
 from disgorge_core.jobs.parts import part
-from disgorge_core.jobs.placebo import placebo, placebo_set
-from disgorge_core.jobs.references import references, why_no_references
+from disgorge_core.jobs.placebo import Again
+from disgorge_core.jobs.references import FIRST_SEED, FIRST_TWIN, references, why_no_references
 from disgorge_core.jobs.standing import standing
 from disgorge_core.jobs.task import QUEUE, Desk
 from disgorge_core.jobs.tasks.disgorge import earlier_removals
@@ -20,9 +21,10 @@ from disgorge_core.methods.contract import Facts
 from disgorge_core.params import make
 from disgorge_core.registry import TASKS
 from disgorge_core.runs import Run, TaskResult
-from disgorge_core.types import Array, Marks, Model, Tier
+from disgorge_core.types import Array, Marks, Model, Report, Tier
 
 AT_ONCE = 10  # models that are trained and kept before the next; what is kept survives a cancel
+PLACEBO, REFERENCES, TWINS, REPEATS = 0.05, 0.3, 0.5, 0.9  # of the bar, where each of them ends
 
 
 @TASKS.register
@@ -49,7 +51,7 @@ class Audit:
         wanted_checks(marks)
         pair = pair_of(desk, audited)
         beside = _beside(desk, pair, audited, marks)
-        report = examine(pair, beside, marks, part(desk.report, 0.9, 1.0))
+        report = examine(pair, beside, marks, part(desk.report, REPEATS, 1.0))
         values, arrays = plain_report(report)
         names = {name: audited.result().values[name] for name in ("before", "after", "forget")}
         said = {
@@ -74,13 +76,15 @@ def pair_of(desk: Desk, audited: Run) -> Pair:
 
 
 def _beside(desk: Desk, pair: Pair, audited: Run, marks: Marks) -> Beside:
-    """What stands beside any pair, and the placebo of the run's method."""
+    """What stands beside any pair, and what the run's method makes of other records and originals."""
     facts = pair.facts()
     removed = placebo_set(facts, marks.seed)
-    report = part(desk.report, 0.0, 0.1, "Placebo")
-    model = placebo(desk, facts, audited.request, list(pair.excluded), removed, report)
+    again = Again(desk, facts, audited.request, pair.excluded)
+    model = again.placebo(removed, part(desk.report, 0.0, PLACEBO, "Placebo"))
     found = beside(desk, pair, audited.request["forget"], {audited.request["seed"]}, marks)
-    return replace(found, placebo=model, placebo_set=removed)
+    found = replace(found, placebo=model, placebo_set=removed)
+    starts, report = found.twins[: marks.repeats], part(desk.report, TWINS, REPEATS)
+    return with_repeats(found, again.repeats(starts, pair.forget, removed, report))
 
 
 def beside(desk: Desk, pair: Pair, fid: str, taken: set[int], marks: Marks) -> Beside:
@@ -93,10 +97,11 @@ def beside(desk: Desk, pair: Pair, fid: str, taken: set[int], marks: Marks) -> B
     if why_no_references(facts) or not marks.references:
         return Beside(brought)
     taken = taken | {facts.recipe.seed if facts.recipe else 0}
-    trained = _grown(
-        desk, facts.model, facts.keep, marks.references + 1, taken, 0.1, 0.6, "Reference models"
-    )
-    twins = _grown(desk, facts.model, _trained_on(facts), marks.twins, taken, 0.6, 0.9, "Twins")
+    ends = (REFERENCES, TWINS) if marks.repeats else ((PLACEBO + REPEATS) / 2, REPEATS)
+    said = part(desk.report, PLACEBO, ends[0], "Reference models")
+    trained = _grown(desk, facts.model, facts.keep, marks.references + 1, taken, said, FIRST_SEED)
+    number, said = max(marks.twins, marks.repeats), part(desk.report, *ends, "Twins")
+    twins = _grown(desk, facts.model, _trained_on(facts), number, taken, said, FIRST_TWIN)
     return Beside((*trained[:-1], *brought), twins, trained[-1])
 
 
@@ -105,22 +110,11 @@ def _trained_on(facts: Facts) -> Array:
 
 
 def _grown(
-    desk: Desk,
-    model: Model,
-    keep: Array,
-    number: int,
-    taken: set[int],
-    low: float,
-    high: float,
-    said: str,
+    desk: Desk, model: Model, keep: Array, number: int, taken: set[int], report: Report, first: int
 ) -> list[Model]:
     """This many models, trained a few at a time, so that a cancel keeps those that are done."""
-    for reached in range(AT_ONCE, number, AT_ONCE):
-        share = (
-            low + (high - low) * (reached - AT_ONCE) / number,
-            low + (high - low) * reached / number,
-        )
-        references(desk, model, keep, reached, taken, part(desk.report, *share, said))
-    done = (number - 1) // AT_ONCE * AT_ONCE / max(1, number)
-    report = part(desk.report, low + (high - low) * done, high, said)
-    return references(desk, model, keep, number, taken, report) if number else []
+    found: list[Model] = []
+    for reached in [*range(AT_ONCE, number, AT_ONCE), number] if number else []:
+        share = part(report, (reached - 1) // AT_ONCE * AT_ONCE / number, reached / number)
+        found = references(desk, model, keep, reached, taken, share, first)
+    return found

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import streamlit as st
 
+from disgorge_core.audit.ensembles import FEW
 from disgorge_core.audit.verdict import FEWEST
 from disgorge_core.cases import Recent
 from disgorge_core.disgorging import facts_for, seconds_to_retrain
 from disgorge_core.jobs import Desk
 from disgorge_core.jobs.audits import Locked
-from disgorge_core.jobs.references import missing_references, why_no_references
+from disgorge_core.jobs.references import FIRST_TWIN, missing_references, why_no_references
 from disgorge_core.jobs.tasks.disgorge import earlier_removals
 from disgorge_core.methods.contract import Facts
 from disgorge_core.params import make
@@ -27,6 +28,13 @@ POWER = (
     "With {n} references the smallest p-value is 1/{m} = {least:.1%} (19: 5 %, 50: 2 %, 100: 1 %). {can}. "
     "More references also tell a weaker trace from chance."
 )
+SIZE = (
+    "KLoM and U-LiRA compare {n} models with {n} references, so that references can be compared with each "
+    "other likewise; with {best} references all repeats count."
+)
+FEW_REPEATS = "Set Repeats to 0, or to {few} or more: {count} are too few to judge the procedure."
+FEW_REFERENCES = "To judge the procedure takes at least {few} references as well."
+NONE = {"references": 0, "twins": 0, "repeats": 0}
 NOT_LOCKED = (
     "No pass marks were locked before this run. What you set now is set after the result is known, and the "
     "report will say so."
@@ -79,19 +87,36 @@ def _form(view: View) -> None:
     facts = _facts(view, found.values["before"], found.values["forget"])
     reason = why_no_references(facts)
     start = dict(locked) or asdict(Marks())
-    hidden = ("repeats", "checks", "seed", *(("references", "twins") if reason else ()))
+    hidden = ("checks", "seed", *(("references", "twins", "repeats") if reason else ()))
     chosen = forms.fields(Marks, f"audit_{found.run}", start=start, hide=hidden)
-    marks: Marks = make(Marks, start | chosen | ({"references": 0, "twins": 0} if reason else {}))
+    marks: Marks = make(Marks, start | chosen | (NONE if reason else {}))
     if reason:
         st.markdown(f":material/info: {reason} Checks that need them will be listed as not run.")
     else:
         _power(marks)
         _price(view, found, facts, marks)
-    if st.button("Start the audit", type="primary", icon=":material/fact_check:", key="audit_go"):
+    few = _few(marks)
+    if few:
+        st.warning(few, icon=":material/info:")
+    go = st.button(
+        "Start the audit",
+        type="primary",
+        icon=":material/fact_check:",
+        key="audit_go",
+        disabled=bool(few),
+    )
+    if go:
         request = {"task": "audit", "audited": found.run, "marks": asdict(marks)}
         state.put(run=found.run)
         lanes().submit(view.case.id, request)
         st.rerun()
+
+
+def _few(marks: Marks) -> str:
+    """Why the procedure cannot be judged by so few models; "" if it can, or is not to be."""
+    if 0 < marks.repeats < FEW:
+        return FEW_REPEATS.format(few=FEW, count=marks.repeats)
+    return FEW_REFERENCES.format(few=FEW) if marks.repeats and marks.references < FEW else ""
 
 
 def _power(marks: Marks) -> None:
@@ -100,26 +125,43 @@ def _power(marks: Marks) -> None:
     if n < FEWEST or 1 / (n + 1) > marks.level:
         can = f"It can refuse no model at {marks.level:.0%}: take at least {FEWEST}"
     st.caption(POWER.format(n=n, m=n + 1, least=1 / (n + 1), can=can))
+    if marks.repeats:
+        st.caption(SIZE.format(n=min(marks.repeats, n // 2), best=2 * marks.repeats))
 
 
 def _price(view: View, found: compared.Compared, facts: Facts, marks: Marks) -> None:
     each = _seconds(view.case.id, found.values["before"], found.values["forget"], view)
     desk = _desk(view)
     missing = missing_references(desk, facts.model, facts.keep, marks.references + 1)
-    twins = missing_references(desk, facts.model, facts.keep | facts.forget, marks.twins)
+    wanted = max(marks.twins, marks.repeats)
+    everything = facts.keep | facts.forget
+    twins = missing_references(desk, facts.model, everything, wanted, FIRST_TWIN)
     run = cases().run(view.case.id, found.run).request
     method = make(METHODS[run["method"]], run["settings"])
     share = method.price(facts)
     lines = {
         f"{marks.references} references and one in the method's place": (missing, missing * each),
-        f"{marks.twins} twins": (twins, twins * each),
+        f"{wanted} twins{' (the originals of repeats)' if marks.repeats else ''}": (
+            twins,
+            twins * each,
+        ),
         "Placebo: the method on random kept records": (1, share * each),
+        **_repeats(marks, share * each),
     }
     rows = "".join(_line(name, count, seconds) for name, (count, seconds) in lines.items())
     total = time_in_words(sum(seconds for _, seconds in lines.values()))
     st.html(
         f'<table class="dg-price">{rows}<tr><td>Together</td><td></td><td>{total}</td></tr></table>'
     )
+
+
+def _repeats(marks: Marks, seconds: float) -> dict[str, tuple[int, float]]:
+    """The lines of repeats, if there are any; what is kept from before makes them cheaper."""
+    lines = (
+        f"Repeats: the method on {marks.repeats} original seeds",
+        f"Repeats: its placebo on {marks.repeats} original seeds",
+    )
+    return {line: (marks.repeats, marks.repeats * seconds) for line in lines if marks.repeats}
 
 
 def _line(name: str, count: int, seconds: float) -> str:

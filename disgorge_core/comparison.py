@@ -75,6 +75,14 @@ def sets(c: Comparison, data: Dataset) -> dict[str, Array]:
     }
 
 
+def each_reference(c: Comparison, data: Dataset, masks: Iterable[Array]) -> list[list[float]]:
+    """The score of every reference on each mask (n,): what the range of `overview` is the range of."""
+    return [
+        [metrics.quality(z[mask], data.y[mask], data.task).value for z in c.references]
+        for mask in masks
+    ]
+
+
 def overview(c: Comparison, data: Dataset) -> pd.DataFrame:
     """One row a set: its size, the score before and after with 95 % intervals, and the references'."""
     masks = {name: mask for name, mask in sets(c, data).items() if mask.any()}

@@ -61,6 +61,14 @@ def test_overview_by_hand(data: Dataset, pair: Comparison) -> None:
     assert table.loc[TEST, "after_low"] < 0.5 < table.loc[TEST, "after_high"]
 
 
+def test_each_reference_is_what_the_range_is_of(data: Dataset, pair: Comparison) -> None:
+    masks = comparison.sets(pair, data)
+    assert comparison.each_reference(pair, data, [masks[REMOVED], masks[TEST]]) == [
+        [0.0, 0.5],
+        [1.0, 1.0],
+    ]
+
+
 def test_by_group_and_class_count_what_they_name(data: Dataset, pair: Comparison) -> None:
     groups = comparison.by_group(pair, data, "owner").set_index("group")
     assert groups["n"].to_dict() == {"b": 2, "a": 1}

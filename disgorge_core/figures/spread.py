@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,17 +11,30 @@ import plotly.graph_objects as go
 from disgorge_core.figures.theme import SMALL, dressed, palette
 
 ROW, FOOT = 46, 74
+HALF = 0.3  # of the height over which the dots of references are laid out
 OFFSET = 0.14  # between the marks of before and after in one row
 
 
-def spread(table: pd.DataFrame, name: str, *, template: str, percent: bool = True) -> go.Figure:
-    """One line for each row of a comparison table; `name` is the column that names the rows."""
+def spread(
+    table: pd.DataFrame,
+    name: str,
+    *,
+    template: str,
+    percent: bool = True,
+    each: Sequence[Sequence[float]] = (),
+) -> go.Figure:
+    """One line for each row of a comparison table; `name` is the column that names the rows.
+
+    `each` are the scores of the single references, row by row: a dot for each where they are given.
+    """
     p = palette(template)
     rows = list(range(len(table)))[::-1]
     figure = go.Figure()
     if (table["references"] > 0).any():
         figure.add_trace(_range(table, rows, p.reference))
         figure.add_trace(_medians(table, rows, p.reference))
+        if len(each):
+            figure.add_trace(_singles(each, rows, p.reference))
     figure.add_trace(_marks(table, "before", rows, OFFSET, p.before, "diamond"))
     figure.add_trace(_marks(table, "after", rows, -OFFSET, p.after, "circle"))
     labels = [f"{row[name]} ({row['n']:,})" for row in table.to_dict("records")]
@@ -47,6 +61,20 @@ def _medians(table: pd.DataFrame, rows: list[int], colour: str) -> go.Scatter:
     return go.Scatter(
         x=table["reference"], y=rows, mode="markers", showlegend=False, hoverinfo="skip",
         marker={"symbol": "line-ns", "size": 26, "line": {"color": colour, "width": 2}},
+    )  # fmt: skip
+
+
+def _singles(each: Sequence[Sequence[float]], rows: list[int], colour: str) -> go.Scatter:
+    """Dots one below the other in the order of training, so that equal ones are seen as several."""
+    x = [value for values in each for value in values]
+    y = [
+        row + HALF * (1 - 2 * (k + 0.5) / len(values))
+        for row, values in zip(rows, each, strict=True)
+        for k in range(len(values))
+    ]
+    return go.Scatter(
+        x=x, y=y, mode="markers", name="each reference", hoverinfo="skip", cliponaxis=False,
+        marker={"color": colour, "size": 4},
     )  # fmt: skip
 
 

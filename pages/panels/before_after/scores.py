@@ -11,8 +11,9 @@ from pages.common import charts, compared
 from pages.common.panels import PANELS, Need, View
 
 SENTENCE = (
-    "{score} with 95 % intervals. The band is where the references lie: models trained without the removed "
-    "records. Removed records should score like the band; everything else should stay where it was."
+    "{score} with 95 % intervals. The band is where the references lie, a dot each: models trained without "
+    "the removed records. Removed records should score like the band; everything else should stay where it "
+    "was."
 )
 ALONE = "{score} with 95 % intervals, before and after. No references were trained."
 SCORES = {
@@ -39,7 +40,11 @@ class Scores:
             return
         table = comparison.overview(found.comparison, found.data)
         percent = found.data.task != "regression"
-        figure = spread(table, "set", template=charts.template(), percent=percent)
+        masks = comparison.sets(found.comparison, found.data)
+        each = comparison.each_reference(
+            found.comparison, found.data, [masks[n] for n in table["set"]]
+        )
+        figure = spread(table, "set", template=charts.template(), percent=percent, each=each)
         sentence = SENTENCE if len(found.comparison.references) else ALONE
         said = sentence.format(score=SCORES[found.data.task])
         charts.chart(figure, "before_after_scores", said)

@@ -44,10 +44,11 @@ class Account:
             else words.claim(tier, *said, reservations)
         )
         return Outcome(
-            model=model, before=before, forget=self.forget, method=self.method.name,
+            model=model, before=before, data=facts.data, forget=self.forget, method=self.method.name,
             settings=values_of(self.method), seed=self.seed, tier=tier, claim=claim,
             cost=self._cost(), effect=effect, distance=distance,
             notes=(*reservations, *self.change.notes, *warnings), figures=self.change.figures,
+            excluded=self.excluded,
         )  # fmt: skip
 
     def _tier(self) -> tuple[Tier, bool, tuple[str, ...]]:

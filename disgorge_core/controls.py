@@ -22,7 +22,9 @@ from disgorge_core.types import Array, ForgetSet, Marks, Model, Progress, Report
 
 FIRST_SEED = 1000  # away from the small numbers that people choose for their own models
 FIRST_TWIN = 2000
-Again = Callable[[Model, ForgetSet, int, Report], Model]  # the method on a model, with a seed
+Again = Callable[
+    [Model, ForgetSet, int | None, Report], Model
+]  # the method, by its own seed or another
 Repeat = tuple[Model, Model] | None  # on the records and on others; None where it diverged
 
 
@@ -67,7 +69,7 @@ def trained(
         return beside
     removed = placebo_set(facts, marks.seed)
     other = forget_set.from_mask(pair.data, removed, "placebo", name="Placebo")
-    placebo = again(pair.before, other, marks.seed, _part(report, 0.6, 0.7, "Placebo"))
+    placebo = again(pair.before, other, None, _part(report, 0.6, 0.7, "Placebo"))
     beside = replace(beside, placebo=placebo, placebo_set=removed)
     starts = beside.twins[: marks.repeats]
     shares = [0.7 + 0.3 * k / max(1, len(starts)) for k in range(len(starts) + 1)]

@@ -7,19 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from disgorge_core import disgorging, features
-from disgorge_core.errors import BadParam
+from disgorge_core import controls, disgorging, features
+from disgorge_core.auditing import Pair, examine, wanted_checks
+from disgorge_core.errors import BadModel, BadParam
 from disgorge_core.models.prediction import probabilities
 from disgorge_core.params import make
 from disgorge_core.projections import align
 from disgorge_core.registry import ESTIMATORS, PROJECTIONS
 from disgorge_core.types import (
     Array,
+    AuditReport,
     Dataset,
     Embedding,
     ForgetSet,
+    Marks,
     Model,
     Outcome,
+    Progress,
     Report,
     Scores,
     silent,
@@ -44,6 +48,74 @@ def disgorge(
     return disgorging.disgorge(
         model, data, forget, method, seed=seed, settings=settings, excluded=excluded, report=report
     )
+
+
+def audit(
+    subject: Outcome | Pair,
+    *,
+    references: int | Sequence[Model] = 20,
+    twins: int = 10,
+    repeats: int = 0,
+    checks: Sequence[str] | None = None,
+    seed: int = 0,
+    marks: Marks | None = None,
+    report: Report = silent,
+) -> AuditReport:
+    """Whether the records left the model, tested against models that never saw them.
+
+    `references` are trained here, as many as said, or given; twins and a control are trained, too, and the
+    method is run on other records and `repeats` originals where it is known (of an `Outcome`). Without a
+    recipe and known training records none is trained, and the checks that need them are skipped. `marks` sets
+    all pass marks at once, in place of the numbers. Raises BadParam, BadModel, and what training raises.
+    """
+    given = None if isinstance(references, int) else list(references)
+    count = references if isinstance(references, int) else len(references)
+    numbers = {"references": count, "twins": twins, "repeats": repeats, "seed": seed}
+    asked = marks or make(Marks, numbers | {"checks": ",".join(checks or ())})
+    wanted_checks(asked)
+    pair = subject if isinstance(subject, Pair) else _pair(subject)
+    _never_saw(given or (), pair)
+    again = None if isinstance(subject, Pair) else _again(subject)
+    own = pair.after.recipe.seed if pair.after.recipe else 0
+    taken = {own, subject.seed} if isinstance(subject, Outcome) else {own}
+    beside = controls.trained(pair, asked, again, given, taken, _share(report, 0.0, 0.8))
+    return examine(pair, beside, asked, _share(report, 0.8, 1.0))
+
+
+def _pair(outcome: Outcome) -> Pair:
+    before = outcome.before
+    known = "known" if before.lineage.trained_on == "known" else "unchecked"
+    return Pair(
+        before=before, after=outcome.model, data=outcome.data, forget=outcome.forget, tier=outcome.tier,
+        excluded=outcome.excluded, recipe=known if before.recipe else "unknown",
+    )  # fmt: skip
+
+
+def _again(outcome: Outcome) -> controls.Again:
+    """The method of an outcome, on other models and records."""
+
+    def again(model: Model, forget: ForgetSet, seed: int | None, report: Report) -> Model:
+        return disgorging.disgorge(
+            model, outcome.data, forget, outcome.method, seed=outcome.seed if seed is None else seed,
+            settings=outcome.settings, excluded=outcome.excluded, report=report,
+        ).model  # fmt: skip
+
+    return again
+
+
+def _never_saw(references: Sequence[Model], pair: Pair) -> None:
+    gone = {name for forget in (pair.forget, *pair.excluded) for name in forget.ids}
+    for model in references:
+        seen = gone & set(model.seen or ())
+        if seen:
+            raise BadModel(
+                f"The reference {model.name!r} is said to have seen {len(seen):,} of the removed records.",
+                "Give models that were trained without them.",
+            )
+
+
+def _share(report: Report, low: float, high: float) -> Report:
+    return lambda p: report(Progress(low + (high - low) * p.share, p.message))
 
 
 def influence(

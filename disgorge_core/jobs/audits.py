@@ -48,31 +48,12 @@ class Locked:
 
 def plain_report(report: AuditReport) -> tuple[dict[str, Any], dict[str, Array]]:
     """A report as what JSON can hold, and its arrays by the number of their finding."""
-    values = {
-        "verdict": asdict(report.verdict),
-        "findings": [_plain(finding) for finding in report.findings],
-        "skipped": [asdict(one) for one in report.skipped],
-        "marks": asdict(report.marks),
-        "references": report.references,
-        "twins": report.twins,
-    }
     arrays = {
         f"{number}_{name}": array
         for number, finding in enumerate(report.findings)
         for name, array in finding.arrays.items()
     }
-    return values, arrays
-
-
-def _plain(finding: Finding) -> dict[str, Any]:
-    plain = {
-        name: getattr(finding, name) for name in ("check", "measure", "records", "unit", "says")
-    }
-    return plain | {
-        "about": finding.about.value,
-        "values": {who: asdict(e) for who, e in finding.values.items()},
-        "odds": dict(finding.odds),
-    }
+    return report.plain(), arrays
 
 
 def report_of(values: Mapping[str, Any], arrays: Mapping[str, Array]) -> AuditReport:

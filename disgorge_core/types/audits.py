@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from disgorge_core.params import param
 from disgorge_core.types.plain import Array, digest_of
@@ -89,6 +92,15 @@ class Finding:
     says: str = ""
     arrays: Mapping[str, Array] = field(default_factory=dict)
 
+    def plain(self) -> dict[str, Any]:
+        """All but the arrays, as plain values."""
+        names = ("check", "measure", "records", "unit", "says")
+        return {name: getattr(self, name) for name in names} | {
+            "about": self.about.value,
+            "values": {who: asdict(estimate) for who, estimate in self.values.items()},
+            "odds": dict(self.odds),
+        }
+
 
 @dataclass(frozen=True)
 class Skipped:
@@ -125,3 +137,27 @@ class AuditReport:
     marks: Marks
     references: int
     twins: int
+
+    def plain(self) -> dict[str, Any]:
+        """The report as plain values, without what is shown record by record."""
+        return {
+            "verdict": asdict(self.verdict),
+            "findings": [finding.plain() for finding in self.findings],
+            "skipped": [asdict(one) for one in self.skipped],
+            "marks": asdict(self.marks),
+            "references": self.references,
+            "twins": self.twins,
+        }
+
+    def to_json(self) -> str:
+        """The same as JSON, with its digest and that of the marks; what is not a finite number is null."""
+        plain = _finite(self.plain()) | {"marks_digest": self.marks.digest}
+        return json.dumps(plain | {"digest": digest_of(plain)}, indent=1, ensure_ascii=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from disgorge_core.types.data import ForgetSet
+from disgorge_core.types.data import Dataset, ForgetSet
 from disgorge_core.types.models import Model
 from disgorge_core.types.plain import Array
 
@@ -96,6 +96,7 @@ class Outcome:
 
     model: Model
     before: Model
+    data: Dataset
     forget: ForgetSet
     method: str
     settings: Mapping[str, Any]
@@ -107,6 +108,7 @@ class Outcome:
     distance: float  # ‖θ_after - θ_before‖ / ‖θ_before‖, NaN where shapes differ
     notes: tuple[str, ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
+    excluded: tuple[ForgetSet, ...] = ()  # those of earlier requests
 
 
 @dataclass(frozen=True, eq=False)

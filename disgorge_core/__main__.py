@@ -1,6 +1,7 @@
 """The command line: python -m disgorge_core train --data people.csv --out model
 
-Exit status: 0 done, 1 something unforeseen, 2 a problem that the one sentence explains, 130 Ctrl+C.
+Exit status: 0 done, 1 something unforeseen, 2 a problem that the one sentence explains, 3 a model that an
+audit does not clear, 130 Ctrl+C.
 Results go to standard output, progress and notes to standard error. Files appear whole or not at all.
 """
 
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asked = parser(words).parse_args(words)
         with compute.threads(1):  # as the app's workers, so that the numbers are the same
-            COMMANDS[asked.command]().run(asked, voice)
+            return COMMANDS[asked.command]().run(asked, voice) or DONE
     except DisgorgeError as error:
         voice.problem(error)
         return PROBLEM
@@ -61,7 +62,8 @@ def _everywhere(one: Parser) -> None:
 
 
 EPILOG = """Each command has its own --help. Results go to standard output, progress to standard error.
-Exit status: 0 done, 2 a problem that one sentence explains, 130 stopped with Ctrl+C, 1 unforeseen."""
+Exit status: 0 done, 2 a problem that one sentence explains, 3 a model that an audit does not clear,
+130 stopped with Ctrl+C, 1 unforeseen."""
 
 
 if __name__ == "__main__":

@@ -83,12 +83,17 @@ def audit(
 
 
 def _pair(outcome: Outcome) -> Pair:
-    before = outcome.before
-    known = "known" if before.lineage.trained_on == "known" else "unchecked"
     return Pair(
-        before=before, after=outcome.model, data=outcome.data, forget=outcome.forget, tier=outcome.tier,
-        excluded=outcome.excluded, recipe=known if before.recipe else "unknown",
+        before=outcome.before, after=outcome.model, data=outcome.data, forget=outcome.forget,
+        tier=outcome.tier, excluded=outcome.excluded, recipe=standing_of(outcome.before),
     )  # fmt: skip
+
+
+def standing_of(model: Model) -> str:
+    """Where a model's recipe stands: "known" where it was trained here, else a key of `words.RECIPES`."""
+    if model.recipe is None:
+        return "unknown"
+    return "known" if model.lineage.trained_on == "known" else "unchecked"
 
 
 def _again(outcome: Outcome) -> controls.Again:

@@ -26,6 +26,6 @@ class Command(Protocol):
         """Add the flags; `words` are those of the call, because what is chosen brings its settings."""
         ...
 
-    def run(self, asked: Namespace, voice: Voice) -> None:
-        """Do it; raises DisgorgeError for what the user can mend."""
+    def run(self, asked: Namespace, voice: Voice) -> int | None:
+        """Do it and give the exit status, where it is not 0; raises DisgorgeError for what can be mended."""
         ...

@@ -238,6 +238,17 @@ def audit(b: Bench) -> None:
     assert found["verdict"]["key"] and found["verdict"]["title"] and found["verdict"]["measured"]
 
 
+def audit_pair(b: Bench) -> None:
+    """The same two models as if made elsewhere: no claim of a method speaks for them."""
+    marks = {"references": 4, "twins": 3, "checks": "distance,quality"}
+    found = b.do("audit_pair", before=b.digest, after=b.both[1], forget=b.fid, marks=marks).values
+    assert found["references"] == 4 and {f["check"] for f in found["findings"]} == {
+        "distance",
+        "quality",
+    }
+    assert found["verdict"]["key"] not in ("exact", "certified")
+
+
 def elsewhere(b: Bench) -> None:
     """What opens a Hugging Face folder stands in test_model_formats.py."""
 
@@ -246,7 +257,8 @@ TASK: dict[str, Callable[[Bench], None]] = {
     "disgorge": disgorge, "overview": overview, "predict": predict, "embed": embed,
     "neighbours": neighbours, "near_duplicates": near_duplicates, "attribute": attribute,
     "one_query": one_query, "predicted_effect": predicted_effect, "influence": influence,
-    "train": train, "twins": twins, "audit": audit, "bring": elsewhere, "time_whole": elsewhere,
+    "train": train, "twins": twins, "audit": audit, "audit_pair": audit_pair,
+    "bring": elsewhere, "time_whole": elsewhere,
 }  # fmt: skip
 
 

@@ -65,9 +65,7 @@ def _row(finding: Finding, p: Palette) -> str:
         for w in ("before", "after")
     ]
     span = finding.values.get("references")
-    floor = (
-        f"{number(span.low, finding.unit)} to {number(span.high, finding.unit)}" if span else "-"
-    )
+    floor = _floor(span, finding.unit) if span else "-"
     odds = f"{finding.odds['after']:.2g}" if "after" in finding.odds else ""
     records = f"<small>{escape(finding.records)}</small>" if finding.records else ""
     return (
@@ -76,6 +74,12 @@ def _row(finding: Finding, p: Palette) -> str:
         + "".join(f"<td>{cell}</td>" for cell in (*cells, floor, odds))
         + "</tr>"
     )
+
+
+def _floor(span: Estimate, unit: str) -> str:
+    if not math.isfinite(span.low):
+        return "-"
+    return f"{number(span.low, unit)} to {number(span.high, unit)}"
 
 
 def _said(finding: Finding) -> str:

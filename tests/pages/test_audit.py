@@ -69,7 +69,7 @@ def test_every_tab_shows_something(open_page: OpenPage, cases: Cases, case: Case
         assert "chance alone gives about" in said
         assert "three standard deviations" in said and len(page.dataframe) == 1
     if tab == "Pass marks":
-        used = page.dataframe[0].value.set_index("pass mark")["used"]
+        used = page.table[0].value["used"]
         assert used["References"] == "4"
     if tab == "What was not tested":
         assert "extraction" in said
@@ -97,7 +97,7 @@ def test_a_change_of_a_locked_mark_is_seen(open_page: OpenPage, cases: Cases, ca
     audit = audit_of(cases, case, locked, tolerance=0.4)
     assert "tolerance" in audit.result().values["changed"]
     page = open_page(PAGE, case=case.id, run=locked.id, tab="Pass marks")
-    table = page.dataframe[0].value.set_index("pass mark")
+    table = page.table[0].value
     assert table.loc["Trace that counts as none", "locked"] == "0.1"
     assert table.loc["Trace that counts as none", ""] == "changed after the run"
 

@@ -49,7 +49,7 @@ class PassMarks:
             }
             for p in params_of(Marks)
         ]
-        st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", key="audit_marks_table")
+        st.table(pd.DataFrame(rows).set_index("pass mark"), border="horizontal")
         messages.reading(
             "A mark that differs from what was locked is named; the report carries both."
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from disgorge_core.figures.audit_strips import legend, strips
@@ -15,11 +17,32 @@ READING = (
     "model that never saw the records would look at least as odd as the model after; it cannot fall below "
     "1 / (references + 1)."
 )
+DECIDING = ("distance", "trace", "relearning")
+TITLES = {
+    "decides": "What decides",
+    "beside": "What else was measured of this model",
+    "procedure": "About the procedure",
+}
+DECIDES = (
+    "Distance and trace are ranked together, so looking at several does not help a model to be refused or "
+    "cleared. Relearning, and accuracy on test records below, can only lower the verdict."
+)
+BESIDE = (
+    "These do not decide: among many measures some look odd by chance. {odd} of {count} have a rank p of "
+    "{level:.0%} or less; for a model that never saw the records it would be about {chance:.0f}, or more "
+    "where measures go together."
+)
+
+
+ALIKE = (
+    "All references give the same answers: training by this recipe leaves nothing to chance, so the floor is "
+    "a line, differences too small to matter count as none, and more references would show no more."
+)
 
 
 @PANELS.register
 class Strips:
-    """Findings about this model, then those about the procedure."""
+    """Findings that decide, all others about this model, then those about the procedure."""
 
     name, page, tab, title, order = "audit_strips", "audit", "Verdict", "", 30
 
@@ -31,17 +54,47 @@ class Strips:
         found = audited.current(view)
         if found is None or not found.report.findings:
             return
-        for about, title in (
-            (About.MODEL, "About this model"),
-            (About.PROCEDURE, "About the procedure"),
-        ):
-            findings = [f for f in found.report.findings if f.about is about]
+        for kind, title in TITLES.items():
+            findings = [f for f in found.report.findings if _kind(f) == kind]
             if findings:
-                _table(title, findings)
+                _table(kind, title, findings, found.report.marks.level)
         messages.reading(READING)
+        if _alike(found.report.findings):
+            st.markdown(f":material/info: {ALIKE}")
 
 
-def _table(title: str, findings: list[Finding]) -> None:
+def _alike(findings: Sequence[Finding]) -> bool:
+    """Whether the references are at no distance from each other on any records."""
+    spans = [f.values["references"] for f in findings if f.check == "distance"]
+    return bool(spans) and all(span.low == span.high == 0 for span in spans)
+
+
+def _kind(finding: Finding) -> str:
+    if finding.about is About.PROCEDURE:
+        return "procedure"
+    return "decides" if finding.check in DECIDING else "beside"
+
+
+def _table(kind: str, title: str, findings: list[Finding], level: float) -> None:
     st.subheader(title, anchor=False)
+    if kind == "decides":
+        st.caption(DECIDES)
+    if kind == "beside":
+        st.caption(_by_chance(findings, level))
     ground = charts.template()
     st.html(legend(findings, template=ground) + strips(findings, template=ground))
+    with st.expander("What each of them is", key=f"audit_says_{kind}", type="compact"):
+        st.markdown("\n".join(f"- {_said(finding)}" for finding in findings))
+
+
+def _by_chance(findings: list[Finding], level: float) -> str:
+    ranks = [f.odds["after"] for f in findings if "after" in f.odds]
+    odd = sum(p <= level for p in ranks)
+    return BESIDE.format(odd=odd, count=len(ranks), level=level, chance=level * len(ranks))
+
+
+def _said(finding: Finding) -> str:
+    records = f", {finding.records.lower()}" if finding.records else ""
+    return (
+        f"**{messages.as_written(finding.measure)}**{records}: {messages.as_written(finding.says)}"
+    )

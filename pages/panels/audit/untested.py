@@ -37,7 +37,7 @@ class Untested:
         st.subheader("Checks that were not run", anchor=False)
         if found.report.skipped:
             rows = [{"check": s.title, "why": s.reason} for s in found.report.skipped]
-            st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", key="audit_skipped")
+            st.table(pd.DataFrame(rows).set_index("check"), border="horizontal")
         else:
             st.markdown("All checks that there are were run.")
         if found.values.get("limits"):

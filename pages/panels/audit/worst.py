@@ -14,6 +14,7 @@ from pages.common.panels import PANELS, Need, View
 FAR = 3  # standard deviations of the references
 LEVEL = 0.05  # rank p from which a record counts as exposed
 BY_DISTANCE, BY_ATTACK = "Farthest from references", "Most exposed to the attack"
+TALLEST, HEAD, ROW = 320, 38, 46  # pixels of the table
 MOST = 100  # rows of the table
 TILES = 16
 ABOUT = {
@@ -108,7 +109,8 @@ def _draw(view: View, name: str, finding: Finding, attack: pd.DataFrame | None) 
         extra |= {"attack before": scores["before"].round(3), "attack after": scores["after"].round(3),
                   "attack p": scores["p"].round(3)}  # fmt: skip
     table = pd.DataFrame({column: np.asarray(values) for column, values in extra.items()})
-    tables.records(view.data, rows[shown], "audit_worst_table", extra=table, height=320)
+    height = min(TALLEST, HEAD + ROW * len(shown))
+    tables.records(view.data, rows[shown], "audit_worst_table", extra=table, height=height)
     messages.reading(READING if attack is None else f"{READING} {ATTACK}")
 
 
@@ -120,9 +122,10 @@ def _by_attack(attack: pd.DataFrame) -> np.ndarray:
 def _exposed(name: str, attack: pd.DataFrame) -> str:
     named, count = int((attack["p"] <= LEVEL).sum()), len(attack)
     more = int(((attack["p"] <= LEVEL) & (attack["after"] > attack["before"])).sum())
+    by_chance = f"{LEVEL * count:,.0f}" if count >= TILES else f"{LEVEL * count:.2g}"
     said = (
         f"The membership attack finds **{named:,} of {count:,}** more exposed than in references (rank p of "
-        f"at most {LEVEL}); chance alone gives about {LEVEL * count:,.0f}."
+        f"at most {LEVEL}); chance alone gives about {by_chance}."
     )
     return f"{said} {more:,} of them are more exposed than before." if name == KEPT else said
 

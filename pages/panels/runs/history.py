@@ -156,13 +156,13 @@ def _columns(view: View) -> dict[str, object]:
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     return {
         "when": st.column_config.DatetimeColumn("when", format="D MMM, HH:mm", width=92),
-        "what": text("what", width=236),
-        "records": text("records", width=104),
+        "what": text("what", width=252),
+        "records": text("records", width=100),
         "tier": text("tier", width=78),
         "state": text("state", width=86),
         "seconds": number("seconds", format="%.1f", width=64, help="References included"),
         "cost": number("cost", format="%.1f %%", help="Share of a full retrain", width=62),
         "before": number("before", format=form, help=f"{score}, before", width=66),
         "after": number("after", format=form, help=f"{score}, after", width=62),
-        "verdict": text("verdict", help="Of the audit; a removal shows its newest", width=116),
+        "verdict": text("verdict", help="Of the audit; a removal shows its newest", width=104),
     }

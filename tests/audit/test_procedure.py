@@ -150,6 +150,7 @@ def test_the_attack_names_originals_and_not_references():
     area, caught = ("U-LiRA attack (AUC)", REMOVED), ("U-LiRA: found at 1 % false alarms", REMOVED)
     assert bad[area].values["after"].value > 0.9 and bad[area].odds["after"] == 0.01
     assert bad[area].values["before"].value > 0.9
+    assert all(e.low < e.high for f in bad.values() for e in f.values.values())
     assert good[area].values["after"].low < 0.5 < good[area].values["after"].high
     assert good[area].values["before"].value > 0.9 and good[area].odds["after"] > 0.05
     assert bad[caught].values["after"].low > good[caught].values["references"].high

@@ -13,8 +13,8 @@ A model is never among those that its distribution was fitted to. With one model
 of equal ensembles is below a half (its own side's mean moves away from it), so a fifth of both sides is left
 out together, attacked, and the AUC of the five fifths averaged: for equal ensembles a half is then expected.
 Intervals: Student's t over the fifths with Nadeau and Bengio's correction for overlap (Machine Learning
-52:239, 2003). Floor: references against other references at the same sizes. Before: twins in the method's
-place.
+52:239, 2003), and at least as wide as over the answers within one fifth. Floor: references against other
+references at the same sizes. Before: twins in the method's place.
 
 Fooled by models that answer everything alike (arXiv 2602.16400): read it beside KLoM.
 """
@@ -38,7 +38,7 @@ from disgorge_core.audit.ensembles import (
     splits,
     why_not_repeated,
 )
-from disgorge_core.audit.roc import FALSE_ALARMS, auc_of, found_at_few_alarms
+from disgorge_core.audit.roc import FALSE_ALARMS, auc, found_at_few_alarms
 from disgorge_core.metrics import spread
 from disgorge_core.registry import CHECKS
 from disgorge_core.types import About, Array, Estimate, Finding
@@ -103,12 +103,16 @@ def _ratio(stack: Array, ours: Normal, references: Normal) -> Array:
 
 def area(scored: Sequence[Scored]) -> Estimate:
     """The AUC, averaged over the fifths."""
-    return _over_folds([auc_of(*one) for one in scored])
+    return _widest([auc(*one) for one in scored])
 
 
 def caught(scored: Sequence[Scored]) -> Estimate:
-    """Share of members above the score that at most 1 % of others exceed; at least as wide as by Wilson."""
-    each = [found_at_few_alarms(*one) for one in scored]
+    """Share of members above the score that at most 1 % of others exceed."""
+    return _widest([found_at_few_alarms(*one) for one in scored])
+
+
+def _widest(each: Sequence[Estimate]) -> Estimate:
+    """Over the fifths, and at least as wide as within one: fifths that all agree leave no spread."""
     over, within = _over_folds([e.value for e in each]), averaged(each)
     return Estimate(over.value, min(over.low, within.low), max(over.high, within.high), over.n)
 

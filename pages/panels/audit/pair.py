@@ -71,7 +71,8 @@ def _form(view: View, sets: dict[str, str]) -> None:
     st.caption(PRICE.format(count=count, references=marks.references, twins=marks.twins))
     if st.button("Audit this pair", type="primary", icon=":material/fact_check:", key="pair_go"):
         request = {"task": "audit_pair", "before": before, "after": after, "forget": forget}
-        state.put(run=lanes().submit(view.case.id, request | {"marks": asdict(marks)}))
+        run = lanes().submit(view.case.id, request | {"marks": asdict(marks)})
+        state.put(run=run, tab="Verdict")
         st.rerun()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
 from pages.common import audited, messages
@@ -36,8 +35,8 @@ class Untested:
             return
         st.subheader("Checks that were not run", anchor=False)
         if found.report.skipped:
-            rows = [{"check": s.title, "why": s.reason} for s in found.report.skipped]
-            st.table(pd.DataFrame(rows).set_index("check"), border="horizontal")
+            lines = [f"{one.title}: {one.reason}" for one in found.report.skipped]
+            st.markdown(_listed(lines))
         else:
             st.markdown("All checks that there are were run.")
         if found.values.get("limits"):

@@ -87,31 +87,39 @@ def _draw(view: View, name: str, finding: Finding, attack: pd.DataFrame | None) 
         f"{ABOUT[name]} **{(np.abs(after) > FAR).sum():,} of {len(rows):,}** lie beyond three standard "
         f"deviations after, {(np.abs(before) > FAR).sum():,} before."
     )
-    order = np.argsort(-np.abs(after), kind="stable")
+    order = _order(name, after, attack)
+    first, shown = order[:TILES], order[:MOST]
+    gallery.tiles(
+        view.data, rows[first],
+        captions=[f"{gallery.label(view.data, rows[i])} · {_note(i, after, attack)}" for i in first],
+    )  # fmt: skip
+    if len(order) > MOST:
+        st.caption(f"The first {MOST} of {len(order):,} are listed.")
+    table, height = _numbers(before, after, attack, shown), min(TALLEST, HEAD + ROW * len(shown))
+    tables.records(view.data, rows[shown], "audit_worst_table", extra=table, height=height)
+    messages.reading(READING if attack is None else f"{READING} {ATTACK}")
+
+
+def _order(name: str, after: np.ndarray, attack: pd.DataFrame | None) -> np.ndarray:
+    """By distance, or by exposure to the attack where it was run and the user asks for it."""
     if attack is not None:
         st.markdown(_exposed(name, attack))
         by = st.segmented_control(
             "Order", (BY_DISTANCE, BY_ATTACK), default=BY_DISTANCE, required=True,
             key="audit_worst_order", label_visibility="collapsed",
         )  # fmt: skip
-        order = _by_attack(attack) if by == BY_ATTACK else order
-    first = order[:TILES]
-    gallery.tiles(
-        view.data, rows[first],
-        captions=[f"{gallery.label(view.data, rows[i])} · {_note(i, after, attack)}" for i in first],
-    )  # fmt: skip
-    shown = order[:MOST]
-    if len(order) > MOST:
-        st.caption(f"The first {MOST} of {len(order):,} are listed.")
-    extra = {"z before": before[shown].round(2), "z after": after[shown].round(2)}
-    if attack is not None:
-        scores = attack.iloc[shown]
-        extra |= {"attack before": scores["before"].round(3), "attack after": scores["after"].round(3),
-                  "attack p": scores["p"].round(3)}  # fmt: skip
-    table = pd.DataFrame({column: np.asarray(values) for column, values in extra.items()})
-    height = min(TALLEST, HEAD + ROW * len(shown))
-    tables.records(view.data, rows[shown], "audit_worst_table", extra=table, height=height)
-    messages.reading(READING if attack is None else f"{READING} {ATTACK}")
+        if by == BY_ATTACK:
+            return _by_attack(attack)
+    return np.argsort(-np.abs(after), kind="stable")
+
+
+def _numbers(
+    before: np.ndarray, after: np.ndarray, attack: pd.DataFrame | None, shown: np.ndarray
+) -> pd.DataFrame:
+    columns = {"z before": before[shown].round(2), "z after": after[shown].round(2)}
+    for name in () if attack is None else ("before", "after", "p"):
+        columns[f"attack {name}"] = attack[name].to_numpy()[shown].round(3)
+    return pd.DataFrame(columns)
 
 
 def _by_attack(attack: pd.DataFrame) -> np.ndarray:

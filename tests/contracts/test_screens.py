@@ -12,10 +12,11 @@ from streamlit.testing.v1 import AppTest
 
 from disgorge_core.cases import Case, Cases
 from disgorge_core.store import Workspace
+from pages.common.frame import MENU
 from pages.common.panels import PANELS
 from tests.contracts.kinds import DATA, made
 from tests.pages.answers import answer_here
-from tests.pages.finished import finished_run
+from tests.pages.finished import finished_audit, finished_run
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds
@@ -24,6 +25,7 @@ PAGES = {
     "data": "case/data", "model": "case/model", "explore": "select/explore",
     "influence": "select/influence", "plan": "disgorge/plan", "runs": "disgorge/runs",
     "before_after": "compare/before_after",
+    "audit": "prove/audit",
 }  # fmt: skip
 
 
@@ -31,10 +33,11 @@ PAGES = {
 def finished(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Cases, Case, str]]:
-    """A case of one kind whose forget set was removed by a retrain, with references."""
+    """A case of one kind whose forget set was removed by a retrain, beside references, and audited."""
     cases = Cases(Workspace(tmp_path_factory.mktemp(request.param)))
     case = made(cases, request.param)
     run = finished_run(cases, case, references=2)
+    finished_audit(cases, cases.get(case.id), run)
     yield cases, cases.get(case.id), run.id
     st.cache_resource.clear()
 
@@ -50,6 +53,12 @@ def opened(page: str, address: dict[str, str]) -> AppTest:
     for name, value in address.items():
         app.query_params[name] = value
     return app.run()
+
+
+def test_every_page_of_the_menu_is_opened_here():
+    """But for those that need no case."""
+    menu = {page for entries in MENU.values() for page, _, _ in entries}
+    assert menu - set(PAGES.values()) == {"start/home", "start/guide"}
 
 
 @pytest.mark.parametrize("page", PAGES)

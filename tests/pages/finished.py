@@ -22,3 +22,16 @@ def finished_run(cases: Cases, case: Case, method: str = "retrain", **more: Any)
     desk = Desk(cases, case.id, run.folder, silent, Recent(2, cases.workspace.model))
     result.save(run.folder / RESULT, task_of(request).run(desk))
     return run
+
+
+def finished_audit(cases: Cases, case: Case, audited: Run, **marks: Any) -> Run:
+    """Run the task "audit" on a finished run, with a few references and twins."""
+    request = {
+        "task": "audit",
+        "audited": audited.id,
+        "marks": {"references": 4, "twins": 3, **marks},
+    }
+    run = new_run(cases.workspace.case(case.id), request)
+    desk = Desk(cases, case.id, run.folder, silent, Recent(2, cases.workspace.model))
+    result.save(run.folder / RESULT, task_of(request).run(desk))
+    return run

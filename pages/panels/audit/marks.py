@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -38,21 +40,31 @@ class PassMarks:
             )
         else:
             st.markdown(f":material/lock_open: {NONE_LOCKED}")
-        used = found.values["marks"]
-        rows = [
-            {
-                "pass mark": p.label,
-                "locked": str(locked["marks"].get(p.name, "-")) if locked["marks"] else "-",
-                "used": str(used[p.name]),
-                "": "changed after the run" if locked["marks"] and p.name in changed else "",
-                "meaning": p.help,
-            }
-            for p in params_of(Marks)
-        ]
-        st.table(pd.DataFrame(rows).set_index("pass mark"), border="horizontal")
+        table = _rows(found.values["marks"], locked["marks"], changed)
+        st.table(table.set_index("pass mark"), border="horizontal")
         messages.reading(
             "A mark that differs from what was locked is named; the report carries both."
         )
+
+
+def _rows(
+    used: Mapping[str, Any], locked: Mapping[str, Any], changed: Collection[str]
+) -> pd.DataFrame:
+    """One row a mark: what was locked, where anything was, what was used, and what it means."""
+    rows = []
+    for p in params_of(Marks):
+        row = {"pass mark": p.label, "used": _shown(used[p.name]), "meaning": p.help}
+        if locked:
+            row["locked"] = _shown(locked.get(p.name, p.default))
+            row["changed"] = "after the run" if p.name in changed else ""
+        rows.append(row)
+    order = ["pass mark", "locked", "used", "changed", "meaning"]
+    return pd.DataFrame(rows)[[name for name in order if name in rows[0]]]
+
+
+def _shown(value: object) -> str:
+    """As text; a setting that is empty stands for all."""
+    return str(value) if str(value) else "all"
 
 
 def _when(run_id: str) -> str:

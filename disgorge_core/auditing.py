@@ -36,6 +36,7 @@ from disgorge_core.types import (
     Tier,
     silent,
 )
+from disgorge_core.words import reservation
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +93,19 @@ def examine(pair: Pair, beside: Beside, marks: Marks, report: Report = silent) -
             skipped.append(Skipped(check.name, check.title, reason))
         else:
             measured += check.run(bench)
-    found = verdict(evidence(pair, bench, measured, broken))
+    found = verdict(
+        replace(evidence(pair, bench, measured, broken), notes=_left_out(beside, bench))
+    )
     findings = tuple(one.finding for one in measured)
     return AuditReport(
         found, findings, tuple(skipped), marks, len(bench.references), len(bench.twins)
     )
+
+
+def _left_out(beside: Beside, bench: Bench) -> tuple[str, ...]:
+    """What is said of references whose answers are not numbers."""
+    count = len(beside.references) - len(bench.references)
+    return (reservation("references broken", count),) if count else ()
 
 
 def _part(report: Report, number: int) -> Report:

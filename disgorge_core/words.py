@@ -101,6 +101,7 @@ RESERVATIONS: dict[str, str] = {
     "was stated, not seen here.",
     "references left out": "{detail} uploaded references saw records of an earlier request and were left "
     "out.",
+    "references broken": "{detail} of the references gave answers that are not numbers, and were left out.",
     "no recipe": "The recipe is unknown, so no reference models can be trained: state it on Model.",
     "no records": "It is unknown which records the model was trained on, so no reference models can be "
     "trained: state them on Model.",

@@ -139,6 +139,18 @@ def test_answers_that_are_not_numbers_are_said_and_conclude_nothing(desk: Desk) 
     assert "The model after gives answers that are not numbers" in report.verdict.reasons[0]
 
 
+def test_references_whose_answers_are_not_numbers_are_left_out_and_counted(desk: Desk) -> None:
+    fid = desk.cases.save_forget(desk.case_id, first(desk.data, 15))
+    before = desk.model(desk.case.models[0])
+    kept = tuple(sorted(set(before.seen or ()) - set(desk.cases.forget(desk.case_id, fid).ids)))
+    for by in (1.0, 2.0, float("nan")):
+        keep_reference(desk.cases, desk.case_id, fid, replace(nudged(before, by), seen=kept))
+    later = desk.cases.add_model(desk.case_id, nudged(before, 3.0))
+    report = pair(desk, desk.case.models[0], later, fid, references=4)
+    assert report.references == 6
+    assert reservation("references broken", 1) in report.verdict.reasons
+
+
 # --- what goes wrong ----------------------------------------------------------------------------
 
 

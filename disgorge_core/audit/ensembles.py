@@ -20,6 +20,10 @@ from disgorge_core.types import Array, Estimate
 
 FEW = 20  # repeats, and references
 SPLITS, DRAWS = 20, 99
+SHARED_OUT = (
+    " p is how often the difference would be as large if it were drawn which models are references; it is at "
+    f"least {1 / (DRAWS + 1):g}."
+)
 NOT_REPEATED = (
     "It judges the procedure: set Repeats to 20 or more. That costs as many trainings with everything, and "
     "the method run twice on each of these originals."

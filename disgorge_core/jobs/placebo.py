@@ -54,6 +54,18 @@ class Again:
             found.append(self._repeat(twin, (forget, other), halves))
         return found
 
+    def missing(self, removed: Array, forget: ForgetSet, number: int) -> tuple[int, int, int]:
+        """How many are to be made: the placebo, repeats on the records, and on others; as for references."""
+        other = self._placebo_set(removed)
+        placebo = self._about("placebo", other) | {"seed": self.request["seed"]}
+        repeats = [self._about("repeats", one) for one in (forget, other)]
+        on_records, on_others = (max(0, number - self._count(about)) for about in repeats)
+        return 1 - self._count(placebo), on_records, on_others
+
+    def _count(self, about: dict[str, Any]) -> int:
+        folder = self.desk.cases.workspace.root / "cache" / digest_of(about)
+        return sum(path.name.isdigit() for path in folder.glob("*"))
+
     def _repeat(
         self, twin: Model, sets: tuple[ForgetSet, ForgetSet], reports: tuple[Report, Report]
     ) -> Repeat:

@@ -14,6 +14,7 @@ from disgorge_core.cases import Cases, Recent
 from disgorge_core.controls import FIRST_TWIN, placebo_set
 from disgorge_core.errors import BadParam, Cancelled, NotApplicable
 from disgorge_core.jobs.audits import report_of
+from disgorge_core.jobs.placebo import Again
 from disgorge_core.jobs.task import Desk, task_of
 from disgorge_core.jobs.tasks.audit import pair_of
 from disgorge_core.models.saved import load_model_folder
@@ -111,10 +112,15 @@ def test_what_is_done_is_kept_when_an_audit_is_stopped(desk):
         audit(replace(desk, report=stop), run)
     done = {p.name for f in set(kept(desk, "repeats")) - before for p in f.iterdir() if p.is_dir()}
     assert done == {str(FIRST_TWIN + k) for k in range(3)}
+    pair = pair_of(desk, run)
+    again = Again(desk, pair.facts(), run.request, ())
+    removed = placebo_set(pair.facts(), 0)
+    assert again.missing(removed, pair.forget, 20) == (0, 17, 17)
     heard: list[Progress] = []
     audit(replace(desk, report=heard.append), run)
     assert heard[0].message.startswith("Repeat 4") and heard[0].share > 0.5  # all else is there
     assert max(p.share for p in heard) <= 1
+    assert again.missing(removed, pair.forget, 20) == (0, 0, 0)
 
 
 def test_too_few_repeats_are_refused_before_any_work(desk):

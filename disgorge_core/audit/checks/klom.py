@@ -25,6 +25,7 @@ from disgorge_core import metrics
 from disgorge_core.audit.bench import KEPT, REMOVED, TEST, Bench
 from disgorge_core.audit.contract import BOTH, Measured
 from disgorge_core.audit.ensembles import (
+    SHARED_OUT,
     averaged,
     left_out,
     shuffled_p,
@@ -93,7 +94,7 @@ def _finding(
 ) -> Measured:  # fmt: skip
     values = {who: averaged([e[which] for e in own]) for who, own in each.items()}
     values["references"] = spread(np.array([e[which].value for e in each["references"]]))
-    says = SAYS[records] + SIZES.format(n=size_of(bench)) + left_out(bench)
+    says = SAYS[records] + SIZES.format(n=size_of(bench)) + SHARED_OUT + left_out(bench)
     finding = Finding(
         check="klom", measure=MEASURES[which], records=records, unit="nats", values=values,
         odds={who: own[which] for who, own in p.items()}, about=About.PROCEDURE, says=says,

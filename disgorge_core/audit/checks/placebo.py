@@ -33,7 +33,8 @@ NO_PLACEBO = "It needs the method run on other records as well, and that was not
 EFFECT = "Effect that is specific to the records"
 SAYS = (
     "How much lower the trace is after the method was told these records than after it was told as many "
-    "others: 0 where it makes no difference which are named, 1 where the whole trace goes only when they are."
+    "others: 0 where it makes no difference which are named, 1 where the whole trace goes only when they "
+    "are. A removal should stand above the band here, not in it."
 )
 RUNS = (
     "The trace of the removed records before, after the method was run on them, and after it was run on as "

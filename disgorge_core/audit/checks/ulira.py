@@ -31,6 +31,7 @@ from disgorge_core import metrics
 from disgorge_core.audit.bench import REMOVED, Bench
 from disgorge_core.audit.contract import Measured
 from disgorge_core.audit.ensembles import (
+    SHARED_OUT,
     averaged,
     left_out,
     shuffled_p,
@@ -163,5 +164,5 @@ class _Attacks:
         return Finding(
             check="ulira", measure=measure, records=REMOVED, unit=unit, values=values,
             odds={who: p[k] for who, p in self._p.items()}, about=About.PROCEDURE,
-            says=says + left_out(self._bench),
+            says=says + SHARED_OUT + left_out(self._bench),
         )  # fmt: skip

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from disgorge_core.audit.ensembles import FEW
 from disgorge_core.audit.verdict import FEWEST
 from disgorge_core.cases import Recent
+from disgorge_core.controls import placebo_set
 from disgorge_core.disgorging import facts_for, seconds_to_retrain
 from disgorge_core.jobs import Desk
 from disgorge_core.jobs.audits import Locked
+from disgorge_core.jobs.placebo import Again
 from disgorge_core.jobs.references import FIRST_TWIN, missing_references, why_no_references
 from disgorge_core.jobs.tasks.disgorge import earlier_removals
 from disgorge_core.methods.contract import Facts
@@ -145,8 +149,7 @@ def _price(view: View, found: compared.Compared, facts: Facts, marks: Marks) -> 
             twins,
             twins * each,
         ),
-        "Placebo: the method on random kept records": (1, share * each),
-        **_repeats(marks, share * each),
+        **_runs(desk, facts, run, marks, share * each),
     }
     rows = "".join(_line(name, count, seconds) for name, (count, seconds) in lines.items())
     total = time_in_words(sum(seconds for _, seconds in lines.values()))
@@ -155,13 +158,18 @@ def _price(view: View, found: compared.Compared, facts: Facts, marks: Marks) -> 
     )
 
 
-def _repeats(marks: Marks, seconds: float) -> dict[str, tuple[int, float]]:
-    """The lines of repeats, if there are any; what is kept from before makes them cheaper."""
-    lines = (
-        f"Repeats: the method on {marks.repeats} original seeds",
-        f"Repeats: its placebo on {marks.repeats} original seeds",
-    )
-    return {line: (marks.repeats, marks.repeats * seconds) for line in lines if marks.repeats}
+def _runs(
+    desk: Desk, facts: Facts, request: Mapping[str, Any], marks: Marks, seconds: float
+) -> dict[str, tuple[int, float]]:
+    """The lines of what the method makes again: how many, and how long they take."""
+    again = Again(desk, facts, request, earlier_removals(desk, facts.model))
+    removed, forget = placebo_set(facts, marks.seed), desk.forget(request["forget"])
+    placebo, *repeats = again.missing(removed, forget, marks.repeats)
+    lines = {"Placebo: the method on random kept records": placebo}
+    if marks.repeats:
+        lines[f"Repeats: the method on {marks.repeats} original seeds"] = repeats[0]
+        lines[f"Repeats: its placebo on {marks.repeats} original seeds"] = repeats[1]
+    return {line: (count, count * seconds) for line, count in lines.items()}
 
 
 def _line(name: str, count: int, seconds: float) -> str:

@@ -16,8 +16,8 @@ from disgorge_core.audit.bench import KEPT, REMOVED, TEST, Bench
 from disgorge_core.audit.checks.klom import Klom
 from disgorge_core.audit.checks.placebo import Placebo, of_originals
 from disgorge_core.audit.checks.ulira import Ulira, scores
-from disgorge_core.types import About
-from tests.audit.benches import as_logits, bench, drawn
+from disgorge_core.types import About, Marks
+from tests.audit.benches import as_logits, bench, dataset, drawn, sets
 
 CAP = math.log(1e5)
 
@@ -98,6 +98,25 @@ def test_klom_catches_what_is_left_and_not_references():
     assert all(f.about is About.PROCEDURE for f in bad.values())
     worst = bad["KLoM, 95th percentile", REMOVED].values["after"]
     assert bad[mean].values["after"].value < worst.low <= worst.value <= worst.high <= CAP + 1e-9
+
+
+def test_residuals_are_taken_in_the_unit_of_the_targets():
+    """In cents or in thousands of euros: the clip at 100 must not cut large residuals off."""
+    rng = np.random.default_rng(8)
+    data = dataset("regression")
+    outputs = rng.normal(size=(60, len(data)))[..., None]
+    outputs[:20] += 2.0
+
+    def mean(unit: float) -> float:
+        scaled = replace(data, y=unit * data.y)
+        z = unit * outputs
+        found = Bench(
+            data=scaled, rows=np.arange(len(data)), sets=sets(), judged={"before": z[0], "after": z[0]},
+            references=z[20:], twins=z[:0], marks=Marks(), repeated=z[:20],
+        )  # fmt: skip
+        return findings(Klom(), found)["KLoM, mean", TEST].values["after"].value
+
+    assert mean(1e6) == pytest.approx(mean(1.0)) and mean(1.0) > 4
 
 
 def test_value_and_floor_are_of_equal_sizes():

@@ -109,8 +109,8 @@ def _repeat(
     assert twin.recipe is not None
     try:
         return (
-            again(twin, forget, twin.recipe.seed, report),
-            again(twin, other, twin.recipe.seed, report),
+            again(twin, forget, twin.recipe.seed, _part(report, 0.0, 0.5, "Repeats")),
+            again(twin, other, twin.recipe.seed, _part(report, 0.5, 1.0, "Repeats")),
         )
     except Diverged:
         return None

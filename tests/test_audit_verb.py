@@ -78,7 +78,12 @@ def test_references_may_be_given(outcome):
 
 
 def test_the_method_is_repeated_on_twins(outcome):
-    report = dg.audit(outcome, references=20, twins=1, repeats=20, checks=["klom", "ulira"])
+    heard: list[Progress] = []
+    report = dg.audit(
+        outcome, references=20, twins=1, repeats=20, checks=["klom", "ulira"], report=heard.append
+    )
+    shares = [p.share for p in heard if p.message == "Repeats"]
+    assert len(set(shares)) >= 40 and shares == sorted(shares)
     found = {f.measure: f for f in report.findings if f.records == REMOVED}
     assert report.twins == 20
     assert all(f.about is About.PROCEDURE for f in found.values())

@@ -136,7 +136,7 @@ def _lines(report: AuditReport) -> list[str]:
     for about in dict.fromkeys(finding.about for finding in report.findings):
         own = [finding for finding in report.findings if finding.about is about]
         lines += ["", f"About {about.value}", HEAD, *map(_line, own)]
-    return [*lines, "", *(f"Not tested: {one.title}. {one.reason}" for one in report.skipped)]
+    return [*lines, "", *(f"Not tested: {one.title}: {one.reason}" for one in report.skipped)]
 
 
 WIDE, NARROW = 56, 12

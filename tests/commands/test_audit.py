@@ -72,7 +72,7 @@ def test_in_words(call, asked):
     lines = said.splitlines()
     assert lines[0] == "Exact by construction"
     assert any(line.startswith("Distance to references, removed records") for line in lines)
-    assert any(line.startswith("Not tested: KLoM. It was not asked for.") for line in lines)
+    assert any(line.startswith("Not tested: KLoM: It was not asked for.") for line in lines)
     assert "About this model" in lines
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from disgorge_core import training
 from disgorge_core.cases import Case, Cases
+from disgorge_core.data.forget_set import where
 from disgorge_core.jobs.worker import work
 from disgorge_core.runs import Run
 from disgorge_core.runs.run import new_run
+from disgorge_core.types import Recipe
 from tests.pages.finished import finished_run
+from tests.pages.test_tables import diabetes
 
 OpenPage = Callable[..., AppTest]
 PAGE = "prove/audit"
@@ -158,3 +163,28 @@ def test_repeats_have_a_price_and_a_least_number(
     assert "Repeats: the method on 20 original seeds" in said
     assert "20 twins (the originals of repeats)" in said
     assert "compare 10 models with 10 references" in said and "with 40 references" in said
+
+
+@pytest.mark.parametrize("source", ["sex", ""])
+def test_numbers_have_their_groups_too(open_page: OpenPage, cases: Cases, source: str) -> None:
+    data = diabetes()
+    data = replace(data, roles=replace(data.roles, source=source))
+    recipe = Recipe(epochs=3, lr=1e-5, seed=1)
+    model = training.fit(data, "mlp", recipe, settings={"width": 8}, name="small")
+    case = cases.create("Patients", data, [model])
+    cases.save_forget(case.id, where(data, "sex == 'A' and age < 40", name="Young A"))
+    audit = audit_of(cases, case, finished_run(cases, case))
+    page = open_page(PAGE, case=case.id, tab="Collateral")
+    if not source:
+        assert "No class, owner or source" in text_of(page) and not page.dataframe
+        return
+    assert "this model does regression" in text_of(page)
+    kept = next(
+        n for n, f in enumerate(audit.result().values["findings"])
+        if (f["check"], f["records"]) == ("distance", "Kept records")
+    )  # fmt: skip
+    rows, z = (audit.result().arrays[f"{kept}_{name}"] for name in ("rows", "after"))
+    table = page.dataframe[0].value.set_index("group")
+    for sex in ("A", "B"):
+        mine = (data.meta["sex"].iloc[rows] == sex).to_numpy()
+        assert table.loc[f"sex: {sex}", "z² after"] == pytest.approx(float((z[mine] ** 2).mean()))

@@ -20,6 +20,9 @@ SOME = "**{count} of {tested} groups of {records} changed beyond chance**: {name
 DISTANCE = (
     "Changed answers were not compared ({why}). Below is how far each group is from references."
 )
+NO_GROUPS = (
+    "No class, owner or source has 10 records or more here, so there is nothing to tell apart."
+)
 READING = (
     "A group is a class, an owner or a source with 10 records or more. Gold is what changes for models that "
     "were trained anew without the removed records, which is chance and the absence of the records; after "
@@ -28,8 +31,8 @@ READING = (
 )
 TABLE = (
     "p is the group's rank among references by itself, p together counts that many groups were looked at. "
-    "z² is the mean squared distance of its answers to references: about 1 is ordinary, many times more is "
-    "not."
+    "z² is the mean squared distance of its answers to references: up to about 1 is ordinary, many times "
+    "more is not."
 )
 
 
@@ -71,8 +74,8 @@ def _distances(found: audited.Audited) -> dict[str, Finding]:
 def _draw(data: Dataset, found: audited.Audited, name: str, far: Finding) -> None:
     sliced = _sliced(found, name)
     if sliced is None:
-        st.markdown(DISTANCE.format(why=_why(found)))
         table = _by_distance(data, far)
+        st.markdown(DISTANCE.format(why=_why(found)) if len(table) else NO_GROUPS)
     else:
         table = _by_flips(sliced, found.report.marks.level).merge(
             _by_distance(data, far)[["group", "z² before", "z² after"]],
@@ -80,7 +83,8 @@ def _draw(data: Dataset, found: audited.Audited, name: str, far: Finding) -> Non
         )  # fmt: skip
         st.markdown(_said(table, name))
         charts.chart(drawing(table.head(MOST), template=charts.template()), "audit_slices", READING)
-    _numbers(table)
+    if len(table):
+        _numbers(table)
 
 
 def _sliced(found: audited.Audited, name: str) -> Finding | None:

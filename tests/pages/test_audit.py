@@ -135,6 +135,25 @@ def test_a_pair_is_audited_and_listed_beside_runs(
     assert "How the model after was made is not looked at" in text_of(page)
 
 
+def test_an_audit_that_failed_says_why_and_the_page_goes_on(
+    open_page: OpenPage, cases: Cases, case: Case
+) -> None:
+    """A recipe by which no reference can be trained."""
+    values = pair_of(cases, case, finished_run(cases, case))
+    data = cases.dataset(case.dataset)
+    model = training.fit(data, "mlp", Recipe(epochs=1, seed=5), settings={"width": 8})
+    wild = replace(model, recipe=Recipe(lr=50, l2=1.0, epochs=30), name="stated")
+    before = cases.add_model(case.id, wild)
+    request = {"task": "audit_pair", **values, "before": before, "marks": {"references": 4}}
+    audit = new_run(cases.workspace.case(case.id), request)
+    work(cases, audit)
+    assert audit.state == "failed" and not audit.detail
+    page = open_page(PAGE, case=case.id, run=audit.id)
+    assert "cannot be trained by the recipe" in page.error[0].value
+    assert "State the recipe" in page.error[0].value
+    assert len(page.selectbox[0].options) == 2  # the run is still there to be audited
+
+
 def test_a_pair_says_what_cannot_be_tested_before_it_starts(
     open_page: OpenPage, cases: Cases, case: Case
 ) -> None:

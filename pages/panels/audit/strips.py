@@ -17,6 +17,10 @@ READING = (
     "model that never saw the records would look at least as odd as the model after; it cannot fall below "
     "1 / (references + 1)."
 )
+PROCEDURE = (
+    "The method run on many original seeds, against as many references. Here p is from relabelling models "
+    "by chance, and cannot fall below 0.01. These do not decide."
+)
 DECIDING = ("distance", "trace", "relearning")
 TITLES = {
     "decides": "What decides",
@@ -81,6 +85,8 @@ def _table(kind: str, title: str, findings: list[Finding], level: float) -> None
         st.caption(DECIDES)
     if kind == "beside":
         st.caption(_by_chance(findings, level))
+    if kind == "procedure":
+        st.caption(PROCEDURE)
     ground = charts.template()
     st.html(legend(findings, template=ground) + strips(findings, template=ground))
     with st.expander("What each of them is", key=f"audit_says_{kind}", type="compact"):

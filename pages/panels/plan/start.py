@@ -104,9 +104,9 @@ def _marks(found: Forecast) -> dict[str, Any]:
     """Pass marks of the later audit: they are locked with the run, before its result is known."""
     with st.expander("Pass marks of the audit", key="plan_marks", icon=":material/lock:"):
         st.caption(MARKS)
-        hidden = ("repeats", "checks", "seed")
+        hidden: tuple[str, ...] = ("checks", "seed")
         if why_no_references(found.facts):
-            hidden = (*hidden, "references", "twins")
+            hidden = (*hidden, "references", "twins", "repeats")
         chosen = forms.fields(Marks, "plan_marks", hide=hidden, columns=2)
     return asdict(make(Marks, chosen))
 

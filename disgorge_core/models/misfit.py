@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from disgorge_core.errors import BadModel
+from disgorge_core.models.residual import UnequalBranches
 from disgorge_core.types import Array
 
 FORWARD_ERRORS = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError)
@@ -34,6 +35,10 @@ def in_plain_words(networks: nn.ModuleList, answer: Callable[[], Array]) -> Arra
     handles = [module.register_forward_pre_hook(note(name)) for name, module in leaves]
     try:
         return answer()
+    except UnequalBranches as error:
+        raise BadModel(
+            f"The network cannot read a record of this dataset: {error}.", REMEDY
+        ) from None
     except FORWARD_ERRORS:
         said = _said(*last[0]) if last else "the preprocessing does not fit it"
         raise BadModel(

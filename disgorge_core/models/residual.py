@@ -6,6 +6,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
+class UnequalBranches(ValueError):
+    """Body and shortcut of a block give different shapes, which torch would stretch; says so in words."""
+
+
 class Residual(nn.Module):
     """f(x) + s(x): a body and a shortcut (He et al. 2016, eq. 1 and 2); an empty shortcut is x itself."""
 
@@ -15,10 +19,10 @@ class Residual(nn.Module):
         self.shortcut = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        """The sum; raises ValueError where the branches differ in shape, which torch would stretch."""
+        """The sum; raises UnequalBranches."""
         body, short = self.layers(x), self.shortcut(x)
         if body.shape != short.shape:
-            raise ValueError(
+            raise UnequalBranches(
                 f"the body of a residual block gives {tuple(body.shape[1:])}, its shortcut"
                 f" {tuple(short.shape[1:])}"
             )

@@ -90,7 +90,7 @@ def _subject(case_id: str, run: Run) -> Subject | None:
 def _values(case_id: str, run_id: str) -> dict[str, Any]:
     """What is said of a finished removal, without its arrays."""
     values = cases().run(case_id, run_id).result().values
-    outcome = {name: values["outcome"][name] for name in ("title", "seed")}
+    outcome = {name: values["outcome"][name] for name in ("title", "seed", "tier", "cost")}
     return {**{name: values[name] for name in PAIR}, **outcome}
 
 
@@ -105,6 +105,11 @@ def name(case: Case, one: Subject, models: Mapping[str, str]) -> str:
         return f"{values['title']} · {removed} · seed {values['seed']}"
     before, after = (models.get(digest, "deleted model") for digest in (one.before, one.after))
     return f"Pair: {before} → {after} · {removed}"
+
+
+def made(case: Case, one: Subject) -> dict[str, Any]:
+    """How the model after was made: "title", "seed", "tier" and "cost"; empty for a pair from elsewhere."""
+    return _values(case.id, one.removal) if one.removal else {}
 
 
 def current(view: View) -> Audited | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from disgorge_core.types import Verdict
+from disgorge_core.types import Tier, Verdict
+from disgorge_core.words import duration
 from pages.common import audited, messages
 from pages.common.panels import PANELS, View
 
@@ -37,6 +38,23 @@ class TheVerdict:
             for reason in v.reasons:
                 st.markdown(messages.as_written(reason))
             _three(v)
+            st.caption(_facts(view, found))
+
+
+def _facts(view: View, found: audited.Audited) -> str:
+    """What was laid on the bench, what the method cost, and whether it carries a certificate."""
+    one, report = audited.subject(view), found.report
+    said = [f"Tested beside {report.references} references and {report.twins} twins"]
+    how = audited.made(view.case, one) if one else {}
+    if not how:
+        return f"{said[0]}. The model after was made elsewhere: only tests speak for it, and no certificate."
+    cost = how["cost"]
+    said.append(
+        f"made by {how['title']}, {cost['of_full']:.1%} of a retrain, {duration(cost['seconds'])}"
+    )
+    certified = how["tier"] == Tier.CERTIFIED
+    said.append("with the certificate named above" if certified else "without a certificate (ε, δ)")
+    return f"{messages.tier_badge(Tier(how['tier']))} {'; '.join(said)}."
 
 
 def _three(v: Verdict) -> None:

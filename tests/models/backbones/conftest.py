@@ -20,7 +20,7 @@ from tests.training.small import digits
 from tests.training.small_texts import texts
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def here() -> Iterator[None]:
     """The limited process's work happens in the test's own process; test_apart.py asks for the process."""
     with pytest.MonkeyPatch.context() as patch:

@@ -108,4 +108,5 @@ def test_other_processes_give_the_same_bits(bert_folder, stories, monkeypatch):
     finally:
         pool.close()
     assert passed == list(told[:9])  # all others went elsewhere
-    assert np.array_equal(there, np.stack([backbone.one(text) for text in told]))
+    with compute.threads(1):  # as many as each record is given there
+        assert np.array_equal(there, np.stack([backbone.one(text) for text in told]))

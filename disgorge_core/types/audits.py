@@ -27,6 +27,7 @@ class Marks:
 
     references: int = param(
         20,
+        label="Audit references",
         help="Models trained without the records: 19 or more, or no model can be refused",
         min=0,
         max=200,

@@ -75,7 +75,7 @@ def test_every_tab_shows_something(open_page: OpenPage, cases: Cases, case: Case
         assert "three standard deviations" in said and len(page.dataframe) == 1
     if tab == "Pass marks":
         used = page.table[0].value["used"]
-        assert used["References"] == "4" and "locked" not in page.table[0].value
+        assert used["Audit references"] == "4" and "locked" not in page.table[0].value
     if tab == "What was not tested":
         assert "extraction" in said
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from disgorge_core.audit.bench import Bench
 from disgorge_core.audit.ranks import Ranked
-from disgorge_core.metrics import spread
+from disgorge_core.metrics import mean_estimate, spread
 from disgorge_core.types import About, Array, Estimate, Finding, Marks, Recipe
 
 BOTH = ("classification", "regression")
@@ -87,7 +87,5 @@ def odds(ranked: Ranked) -> dict[str, float]:
 
 def interval_of(values: Mapping[str, Array]) -> dict[str, tuple[float, float, int]]:
     """A 95 % interval for the mean over records (k,) of each judged model."""
-    from disgorge_core.metrics import mean_estimate
-
     found = {who: mean_estimate(each) for who, each in values.items()}
     return {who: (e.low, e.high, e.n) for who, e in found.items()}

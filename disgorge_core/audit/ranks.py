@@ -11,7 +11,7 @@ Several measures together: oddness is the largest of them, each in units of its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,23 +75,6 @@ def joint_p(measures: Sequence[Ranked], who: str) -> float:
         return 1.0
     own = max(one.odd(who) for one in measures)
     return rank_p(own, np.max([one.odds_of_references(who) for one in measures], axis=0))
-
-
-Alone = Callable[[Array], float]
-Against = Callable[[Array, Array], float]
-
-
-def alone(judged: Mapping[str, Array], references: Array, measure: Alone, either: bool) -> Ranked:
-    """A measure of a model by itself, for each judged model and each reference."""
-    values = {name: measure(z) for name, z in judged.items()}
-    return Ranked(values, np.array([measure(z) for z in references]), either)
-
-
-def against(judged: Mapping[str, Array], references: Array, measure: Against) -> Ranked:
-    """A measure of a model against the references; each reference against the others."""
-    values = {name: measure(z, references) for name, z in judged.items()}
-    own = [measure(z, np.delete(references, i, axis=0)) for i, z in enumerate(references)]
-    return Ranked(values, np.array(own))
 
 
 def beyond(difference: Array, least: float) -> Array:

@@ -10,7 +10,7 @@ that of the model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from disgorge_core.types import Estimate, Marks, Tier, Verdict
 from disgorge_core.words import VERDICT_REASONS, VERDICTS
@@ -54,7 +54,7 @@ class Evidence:
     recipe: str = "known"
     broken: str = ""  # why nothing could be measured
     bound: str = ""  # "(ε, δ)" of a certified model
-    notes: tuple[str, ...] = field(default_factory=tuple)
+    notes: tuple[str, ...] = ()
 
     @property
     def refused(self) -> bool:

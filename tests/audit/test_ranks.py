@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 
-from disgorge_core.audit.ranks import Ranked, against, alone, joint_p, moments_without, rank_p
+from disgorge_core.audit.ranks import Ranked, joint_p, moments_without, rank_p
 
 
 def test_rank_p_by_enumeration():
@@ -67,19 +65,6 @@ def test_the_joint_p_value_sees_what_one_measure_sees():
     odd = [Ranked({"after": 40.0 if k == 1 else 0.0}, draws[:, k]) for k in range(3)]
     assert joint_p(odd, "after") == 1 / 20
     assert joint_p([], "after") == 1.0
-
-
-def test_measures_alone_and_against_the_others():
-    stack = np.arange(12.0).reshape(4, 3)
-    judged = {"after": np.zeros(3)}
-    by_itself = alone(judged, stack, lambda z: float(z.sum()), either=False)
-    assert by_itself.values == {"after": 0.0}
-    assert by_itself.references.tolist() == [3.0, 12.0, 21.0, 30.0]
-    beside = against(judged, stack, lambda z, others: float(np.abs(z - others.mean(0)).sum()))
-    for i, others in enumerate(itertools.combinations(range(4), 3)):
-        left = 3 - i
-        expected = np.abs(stack[left] - stack[list(others)].mean(0)).sum()
-        assert beside.references[left] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("either", [False, True])

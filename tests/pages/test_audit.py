@@ -48,6 +48,7 @@ def test_before_an_audit_the_price_stands_first(
     page = open_page(PAGE, case=case.id, run=run.id)
     said = text_of(page)
     assert "20 references and one in the method's place" in said and "Together" in said
+    assert "Checks that train further" in said
     assert "No pass marks were locked" in said
     assert page.button(key="audit_go").label == "Start the audit"
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from disgorge_core.audit.contract import price_of
 from disgorge_core.audit.ensembles import FEW
 from disgorge_core.audit.verdict import FEWEST
 from disgorge_core.cases import Recent
@@ -21,7 +23,7 @@ from disgorge_core.jobs.references import FIRST_TWIN, missing_references, why_no
 from disgorge_core.jobs.tasks.disgorge import earlier_removals
 from disgorge_core.methods.contract import Facts
 from disgorge_core.params import make
-from disgorge_core.registry import METHODS
+from disgorge_core.registry import CHECKS, METHODS
 from disgorge_core.types import Marks, silent
 from pages.common import audited, compared, forms, progress, state
 from pages.common.panels import PANELS, View
@@ -150,6 +152,7 @@ def _price(view: View, found: compared.Compared, facts: Facts, marks: Marks) -> 
             twins * each,
         ),
         **_runs(desk, facts, run, marks, share * each),
+        **_checks(facts, marks, each),
     }
     rows = "".join(_line(name, count, seconds) for name, (count, seconds) in lines.items())
     total = time_in_words(sum(seconds for _, seconds in lines.values()))
@@ -170,6 +173,15 @@ def _runs(
         lines[f"Repeats: the method on {marks.repeats} original seeds"] = repeats[0]
         lines[f"Repeats: its placebo on {marks.repeats} original seeds"] = repeats[1]
     return {line: (count, count * seconds) for line, count in lines.items()}
+
+
+def _checks(facts: Facts, marks: Marks, each: float) -> dict[str, tuple[int, float]]:
+    """What the checks cost that train models themselves; none does with a model solved in one go."""
+    if facts.regime == "closed form":
+        return {}
+    price = sum(price_of(kind(), marks, facts.recipe) for kind in CHECKS.values())
+    name = "Checks that train further, in full trainings"
+    return {name: (ceil(price), price * each)} if price else {}
 
 
 def _line(name: str, count: int, seconds: float) -> str:

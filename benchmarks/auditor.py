@@ -18,8 +18,11 @@ All are audited as a pair from elsewhere (tier empirical, recipe confirmed) by t
 verdict is wrong where a model that did not remove F is called "not distinguishable", or "exact"; a reference
 is refused where the tests tell it from references. "Reduced (wide)" is no refusal: no test tells it from
 references, but what may be left is more than the tolerance at this power. "No measurable trace before or
-after" credits nobody and is counted apart. Cases of one world share references: figures are given by
-world, and their intervals are Wilson's as if cases were independent.
+after" credits nobody and is counted apart.
+
+Each case draws its references, twins and control from the world's pool, so that no verdict hangs on one
+lucky or unlucky set; every model of the pool is judged once by the others. Cases of one world still share
+models: figures are given by world, and the intervals below are Wilson's as if cases were independent.
 """
 
 from __future__ import annotations
@@ -35,17 +38,18 @@ import numpy as np
 import torch
 
 from disgorge_core import metrics, training
-from disgorge_core.auditing import Beside, Pair, examine
+from disgorge_core.audit.bench import Bench
+from disgorge_core.auditing import Beside, Pair, conclude, lay
 from disgorge_core.data.forget_set import from_mask
 from disgorge_core.disgorging import disgorge
 from disgorge_core.examples.shipped import example
 from disgorge_core.methods.contract import seen_by
 from disgorge_core.models.prediction import logits
 from disgorge_core.training.repair import Objective
-from disgorge_core.types import Array, Dataset, Marks, Model, Verdict
+from disgorge_core.types import Array, Dataset, ForgetSet, Marks, Model, Verdict
 
 CHECKS = "distance,trace,quality"
-TWINS, CONTROLS = 10, 5
+TWINS = 10
 REFUSED = ("reduced", "no effect", "worse", "suppressed")  # without a bracket
 CLEARED = ("not distinguishable", "exact", "certified")
 
@@ -200,23 +204,66 @@ def _rounded(model: Model) -> Model:
 # --- the count ----------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """All models of a world without F and with everything, on one bench; each case draws its own."""
+
+    world: World
+    bench: Bench
+    references: int
+
+    def judge(self, before: Model, after: Model, number: int, own: int | None = None) -> str:
+        """The verdict by references and twins drawn for this case; `own` is its place in the pool."""
+        pair = Pair(before, after, self.world.data, self._forget, recipe="confirmed")
+        rng = np.random.default_rng(number)
+        others = np.setdiff1d(np.arange(len(self.bench.references)), [] if own is None else [own])
+        control, *drawn = rng.choice(others, self.references + 1, replace=False)
+        twins = rng.choice(len(self.bench.twins), TWINS, replace=False)
+        answers = {"before": self._answers(before), "after": self._answers(after)}
+        laid = replace(
+            self.bench,
+            judged=answers | {"control": self.bench.references[control]},
+            references=self.bench.references[drawn],
+            twins=self.bench.twins[twins],
+            reference_models=[self.bench.reference_models[k] for k in drawn],
+            twin_models=[self.bench.twin_models[k] for k in twins],
+        )
+        return _called(conclude(pair, laid).verdict)
+
+    @property
+    def _forget(self) -> ForgetSet:
+        return from_mask(self.world.data, self.world.forget, "planted")
+
+    def _answers(self, model: Model) -> Array:
+        return logits(model, self.world.data.take(self.bench.rows)).astype(np.float32)
+
+
+def pool(world: World, references: int, honest: int) -> Pool:
+    """References + honest models without F, and twice the twins that a case draws."""
+    keep = world.train & ~world.forget
+    began = time.monotonic()
+    without = world.fit(keep, range(1000, 1000 + references + honest))
+    print(
+        f"\n{world.name}: {len(without)} references in {time.monotonic() - began:.0f} s", flush=True
+    )
+    twins = world.fit(world.train, range(3000, 3000 + 2 * TWINS))
+    forget = from_mask(world.data, world.forget, "planted")
+    marks = Marks(references=references, twins=TWINS, checks=CHECKS)
+    pair = Pair(world.model, world.model, world.data, forget, recipe="confirmed")
+    return Pool(world, lay(pair, Beside(without, twins), marks)[0], references)
+
+
 def run(world: World, references: int, repeats: int, honest: int) -> dict[str, Counter[str]]:
     """Verdicts by kind of case."""
-    keep = world.train & ~world.forget
-    stack = world.fit(keep, range(1000, 1000 + references))
-    controls = world.fit(keep, range(2000, 2000 + CONTROLS))
-    twins = world.fit(world.train, range(3000, 3000 + TWINS))
+    laid = pool(world, references, honest)
     originals = world.fit(world.train, range(4000, 4000 + repeats))
-    forget = from_mask(world.data, world.forget, "planted")
     found: dict[str, Counter[str]] = {}
-    fresh = world.fit(keep, range(5000, 5000 + honest))
-    cases = [*not_removed(world, originals)]
-    cases += [("reference", originals[k % repeats], model) for k, model in enumerate(fresh)]
-    for k, (kind, before, after) in enumerate(cases):
-        pair = Pair(before, after, world.data, forget, recipe="confirmed")
-        beside = Beside(stack, twins, controls[k % CONTROLS])
-        marks = Marks(references=references, twins=TWINS, checks=CHECKS)
-        found.setdefault(kind, Counter())[_called(examine(pair, beside, marks).verdict)] += 1
+    for k, (kind, before, after) in enumerate(not_removed(world, originals)):
+        found.setdefault(kind, Counter())[laid.judge(before, after, k)] += 1
+    models = laid.bench.reference_models
+    found["reference"] = Counter(
+        laid.judge(originals[k % repeats], model, 1000 + k, k) for k, model in enumerate(models)
+    )
     return found
 
 
@@ -224,19 +271,22 @@ def _called(v: Verdict) -> str:
     return f"{v.key} (wide)" if "wide" in v.why else v.key
 
 
-def main(references: int = 50, repeats: int = 7, names: tuple[str, ...] = ()) -> None:
+def main(references: int = 50, repeats: int = 9, names: tuple[str, ...] = ()) -> None:
     """Print the table."""
-    total, honest, lines = Counter[str](), Counter[str](), []
+    total, honest = Counter[str](), Counter[str]()
     for name, opened in worlds().items():
         if names and name not in names:
             continue
         began, world = time.monotonic(), opened()
         found = run(world, references, repeats, honest=max(17, repeats))
-        print(f"\n{world.name}: |F| = {int(world.forget.sum())}, {time.monotonic() - began:.0f} s")
+        print(f"  |F| = {int(world.forget.sum())}, {time.monotonic() - began:.0f} s in all")
         for kind, verdicts in found.items():
-            print(f"  {kind:14s}", ", ".join(f"{key} {n}" for key, n in verdicts.most_common()))
+            print(
+                f"  {kind:14s}",
+                ", ".join(f"{key} {n}" for key, n in verdicts.most_common()),
+                flush=True,
+            )
             (honest if kind == "reference" else total).update(verdicts)
-        lines.append(name)
     _summary("not removed", total, CLEARED, "wrongly cleared")
     _summary("references", honest, REFUSED, "wrongly refused")
     _summary("references", honest, ("cannot tell",), "cannot tell")

@@ -80,8 +80,16 @@ class Beside:
 
 def examine(pair: Pair, beside: Beside, marks: Marks, report: Report = silent) -> AuditReport:
     """Run all checks that apply and conclude; raises BadParam for a check that does not exist."""
-    wanted = wanted_checks(marks)
+    wanted_checks(marks)
     bench, broken = lay(pair, beside, marks, report)
+    return conclude(pair, replace(bench, report=report), broken, _left_out(beside, bench))
+
+
+def conclude(
+    pair: Pair, bench: Bench, broken: str = "", notes: tuple[str, ...] = ()
+) -> AuditReport:
+    """Run the checks on a laid bench; `broken` says why nothing can be measured ("" if it can)."""
+    wanted, report = wanted_checks(bench.marks), bench.report
     measured: list[Measured] = []
     skipped: list[Skipped] = []
     for number, kind in enumerate(CHECKS.values()):
@@ -93,12 +101,15 @@ def examine(pair: Pair, beside: Beside, marks: Marks, report: Report = silent) -
             skipped.append(Skipped(check.name, check.title, reason))
         else:
             measured += check.run(bench)
-    found = verdict(
-        replace(evidence(pair, bench, measured, broken), notes=_left_out(beside, bench))
-    )
+    found = verdict(replace(evidence(pair, bench, measured, broken), notes=notes))
     findings = tuple(one.finding for one in measured)
     return AuditReport(
-        found, findings, tuple(skipped), marks, len(bench.references), len(bench.twins)
+        found,
+        findings,
+        tuple(skipped),
+        bench.marks,
+        len(bench.references),
+        len(bench.twins),
     )
 
 

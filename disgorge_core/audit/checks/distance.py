@@ -8,12 +8,13 @@ p ≥ 1 / (N + 1).
 
 Large T on the removed records means a trace, or that they were pushed away too far; on kept and test
 records that the method changed what it should not. A recipe that differs from the model's is seen here as
-well. Few odd records in a large set are diluted: see `worst`. Margins: Georgiev et al., arXiv 2410.23232.
+well. Few odd records in a large set are diluted: see `worst`. The placebo is judged, and ranked, on what it
+kept itself. Margins: Georgiev et al., arXiv 2410.23232.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,15 +59,24 @@ class Distance:
 
 
 def _found(bench: Bench, name: str, inside: Array, own: Array) -> Measured:
-    z = {who: standardised(bench, who)[inside] for who in bench.judged}
-    each = {who: values**2 for who, values in z.items()}
+    z = {who: standardised(bench, who) for who in bench.judged}
+    each = {who: values[bench.stays(name, who)] ** 2 for who, values in z.items()}
     ranked = Ranked({who: float(v.mean()) for who, v in each.items()}, own[:, inside].mean(1))
     finding = Finding(
         check="distance", measure="Distance to references", records=name, unit="mean z²",
-        values=estimates(ranked, interval_of(each)), odds=odds(ranked), says=SAYS[name],
-        arrays={"rows": bench.rows[inside], "before": z["before"], "after": z["after"]},
+        values=estimates(ranked, interval_of(each)), odds=odds(ranked) | _of_placebo(bench, name, each, own),
+        says=SAYS[name],
+        arrays={"rows": bench.rows[inside], "before": z["before"][inside], "after": z["after"][inside]},
     )  # fmt: skip
     return Measured(finding, ranked)
+
+
+def _of_placebo(bench: Bench, name: str, each: Mapping[str, Array], own: Array) -> dict[str, float]:
+    """The placebo's rank among references on the records that it kept itself."""
+    if "placebo" not in each:
+        return {}
+    references = own[:, bench.stays(name, "placebo")].mean(1)
+    return odds(Ranked({"placebo": float(each["placebo"].mean())}, references))
 
 
 def standardised(bench: Bench, who: str) -> Array:

@@ -17,9 +17,18 @@ from disgorge_core.examples.shipped import example
 from disgorge_core.models.loading import load_model
 from disgorge_core.models.saved import export, save_model
 from disgorge_core.models.wrap import wrap
-from disgorge_core.registry import ARCHITECTURES, CHECKS, ESTIMATORS, METHODS, PROJECTIONS, VIEWS
+from disgorge_core.regimes.sharded import Sharded
+from disgorge_core.registry import (
+    ARCHITECTURES,
+    CHECKS,
+    ESTIMATORS,
+    METHODS,
+    PROJECTIONS,
+    REGIMES,
+    VIEWS,
+)
 from disgorge_core.store import Workspace
-from disgorge_core.training import Sharded, fit, fit_many, refit, refit_many
+from disgorge_core.training import fit, fit_many, refit, refit_many
 from disgorge_core.types import (
     AuditReport,
     Dataset,
@@ -33,7 +42,7 @@ from disgorge_core.types import (
 from disgorge_core.verbs import audit, disgorge, embed, influence, predict
 
 __all__ = [
-    "ARCHITECTURES", "CHECKS", "ESTIMATORS", "METHODS", "PROJECTIONS", "VIEWS",
+    "ARCHITECTURES", "CHECKS", "ESTIMATORS", "METHODS", "PROJECTIONS", "REGIMES", "VIEWS",
     "AuditReport", "Cases", "Dataset", "ForgetSet", "Marks", "Model", "Outcome", "Pair", "Recipe", "Scores",
     "Sharded", "Workspace", "audit", "compare", "disgorge", "embed", "example", "export", "fit", "fit_many",
     "forget_set", "influence", "load_dataset", "load_model", "overview", "predict", "refit", "refit_many",

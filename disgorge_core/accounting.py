@@ -11,6 +11,7 @@ from disgorge_core.data.forget_set import check
 from disgorge_core.methods.contract import Facts, Method
 from disgorge_core.models.prediction import logits
 from disgorge_core.params import values_of
+from disgorge_core.training import regime_of
 from disgorge_core.types import Array, Change, Cost, ForgetSet, Lineage, Model, Outcome, Tier
 
 FRESH = (Tier.REBUILT, Tier.ISOLATED)  # what carries the records is gone, not edited
@@ -98,9 +99,11 @@ class Account:
 
 
 def full_passes(facts: Facts) -> float:
-    """Record-passes of one full training: epochs × training records; closed forms take one."""
-    once = facts.recipe is None or facts.regime == "closed form"
-    return float(facts.n_train * (1 if once or facts.recipe is None else facts.recipe.epochs))
+    """Record-passes of one full training in the model's regime; closed forms take one."""
+    regime = regime_of(facts.model)
+    if facts.recipe is None or regime is None:
+        return float(facts.n_train)
+    return regime.burden(facts.data, facts.n_train, facts.recipe).passes
 
 
 def _weakest(*tiers: Tier) -> Tier:

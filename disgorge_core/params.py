@@ -26,6 +26,7 @@ class Param:
     max: float | None = None
     choices: tuple[Any, ...] = ()
     advanced: bool = False
+    column: bool = False  # text that names a column of the dataset
 
 
 def param(
@@ -38,12 +39,12 @@ def param(
     max: float | None = None,
     choices: tuple[Any, ...] = (),
     advanced: bool = False,
+    column: bool = False,
 ) -> Any:
     """A dataclass field that carries what a form needs to draw it."""
     meta = {"help": help, "label": label, "unit": unit, "min": min, "max": max}
-    return dataclasses.field(
-        default=default, metadata={**meta, "choices": choices, "advanced": advanced}
-    )
+    more = {"choices": choices, "advanced": advanced, "column": column}
+    return dataclasses.field(default=default, metadata={**meta, **more})
 
 
 def params_of(kind: type) -> tuple[Param, ...]:

@@ -85,11 +85,12 @@ def _network(data: Dataset) -> Model:
 
 @dataclass(frozen=True)
 class Price:
-    """A forecast: records times epochs, seconds on this machine, numbers to be trained."""
+    """A forecast: record-passes, seconds on this machine, numbers kept, forward passes for an answer."""
 
     passes: float
     seconds: float
     parameters: int
+    inference: float
 
 
 def training_price(
@@ -105,9 +106,12 @@ def training_price(
     fitted = preprocessing.fit(data, rows if data.kind == "text" else rows[:TIMED])
     shape = preprocessing.input_shape(fitted, data.shape)
     network = build(item.layers(shape, max(1, len(data.classes))))
-    epochs = 1 if hasattr(item, "solve") else chosen.epochs
-    passes = float(epochs * len(rows))
+    solved = hasattr(item, "solve")
+    way = None if solved else training.regime_from(regime or {"name": "plain"})
+    burden = way.burden(data, len(rows), chosen) if way else training.Burden(float(len(rows)))
     x = data.take(rows[:TIMED])
+    epochs = 1 if solved else chosen.epochs
     seconds = training_seconds(Member(network, fitted), x, len(rows), epochs, chosen.batch)
-    count = sum(p.numel() for p in network.parameters()) * int(regime.get("shards", 1))
-    return Price(passes, seconds, count)
+    seconds *= burden.passes / (epochs * max(1, len(rows)))
+    count = sum(p.numel() for p in network.parameters()) * burden.storage
+    return Price(burden.passes, seconds, round(count), burden.inference)

@@ -83,6 +83,8 @@ ARCHITECTURES: Registry[Any] = Registry(
 )
 DATA_FORMATS: Registry[Any] = Registry("dataset format", "disgorge_core.data.formats")
 MODEL_FORMATS: Registry[Any] = Registry("model format", "disgorge_core.models.formats")
+RULES: Registry[Any] = Registry("prediction rule", "disgorge_core.models.rules")
+REGIMES: Registry[Any] = Registry("regime", "disgorge_core.regimes", "disgorge.regimes")
 METHODS: Registry[Any] = Registry("method", "disgorge_core.methods", "disgorge.methods")
 ESTIMATORS: Registry[Any] = Registry("influence estimator", "disgorge_core.influence")
 PROJECTIONS: Registry[Any] = Registry("projection", "disgorge_core.projections")

@@ -16,6 +16,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("registry", "store", "compute", "limited"),
     ("data", "models", "runs"),
     ("training", "curvature", "features", "metrics"),
+    ("regimes",),
     ("influence", "methods", "audit", "explain", "projections"),
     (
         "accounting",

@@ -124,10 +124,10 @@ def trained(
 def _pieces(number: int, model: Model, data: Dataset, keep: Array) -> list[_Piece]:
     """Its networks, each as a model; one whose shard has no record here stays as it is."""
     keep = keep & (data.split == 0)
-    shard = np.zeros(len(data), np.int64)
-    if model.regime == "sharded":
-        shard = training.shard_of(data, training.Sharded(**model.regime_settings))
-    pairs = [(place, member, keep & (shard == place)) for place, member in enumerate(model.members)]
+    regime = training.regime_of(model)
+    assert regime is not None  # what is solved is not trained further
+    parts = regime.parts(data, len(model.members))
+    pairs = [(place, member, keep & parts[place]) for place, member in enumerate(model.members)]
     return [
         _Piece(number, place, _alone(model, member), own)
         for place, member, own in pairs

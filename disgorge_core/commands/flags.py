@@ -49,7 +49,12 @@ def stated(asked: Namespace, of: str) -> dict[str, Any]:
 
 
 def add_choice(
-    parser: Parser, words: Sequence[str], flag: str, registry: Registry[Any], default: str
+    parser: Parser,
+    words: Sequence[str],
+    flag: str,
+    registry: Registry[Any],
+    default: str,
+    prefix: str = "",
 ) -> None:
     """The flag that chooses one of a registry, and the settings of what these words choose.
 
@@ -65,7 +70,7 @@ def add_choice(
     about = getattr(kind, "promise", "") or getattr(kind, "limits", "")
     title = f"settings of {chosen} ({kind.title})"
     settings = parser.add_argument_group(title, textwrap.fill(about, WIDTH))
-    add_settings(settings, kind, flag)
+    add_settings(settings, kind, flag, prefix)
 
 
 def _chosen(words: Sequence[str], flag: str) -> str | None:

@@ -20,7 +20,7 @@ from disgorge_core.jobs.quality import split_quality
 from disgorge_core.models.prediction import logits
 from disgorge_core.models.saved import save_model
 from disgorge_core.params import make
-from disgorge_core.registry import ARCHITECTURES, COMMANDS
+from disgorge_core.registry import ARCHITECTURES, COMMANDS, REGIMES
 from disgorge_core.types import Recipe
 
 
@@ -40,19 +40,16 @@ class Train:
         parser.add_argument("--name", default="", metavar="TEXT", help="a name for the model")
         add_choice(parser, words, "architecture", ARCHITECTURES, "mlp")
         add_settings(parser.add_argument_group("recipe"), Recipe, "recipe")
-        regime = parser.add_argument_group(
-            "regime", "Name one of these to train in shards, so that later removals cost less."
-        )
-        add_settings(regime, training.Sharded, "regime", "regime-")
+        add_choice(parser, words, "regime", REGIMES, "plain", prefix="regime-")
 
     def run(self, asked: Namespace, voice: Voice) -> None:
         """Train, save, say how good it is on each split."""
-        out, regime = new_folder(asked.out), stated(asked, "regime")
+        out, regime = new_folder(asked.out), {"name": asked.regime} | stated(asked, "regime")
         data = open_data(asked, voice).data
         model = training.fit(
             data, asked.architecture, make(Recipe, stated(asked, "recipe")),
             settings=stated(asked, "architecture"), name=asked.name,
-            regime=make(training.Sharded, regime) if regime else None,
+            regime=training.regime_from(regime),
             report=voice.report("Training"),
         )  # fmt: skip
         splits = split_quality(model, logits(model, data.x), data)

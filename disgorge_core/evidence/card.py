@@ -12,13 +12,13 @@ from typing import Any
 
 from disgorge_core import words
 from disgorge_core.params import params_of
+from disgorge_core.registry import RULES
 from disgorge_core.types import Dataset, ForgetSet, Model, Preprocessing, Recipe
 
 MARKS = re.compile(r"([\\`*_\[\]<>#|~$])")
 MOST_CLASSES = 30
 # What is not known of what came with a Hugging Face model, by the kind of its preprocessing.
 START = {"backbone": "backbone", "whole": "start"}
-RULES = {"mean": "the mean of its networks' logits", "guard": "an output guard over the logits"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ def _model(card: Card) -> dict[str, object]:
         "Architecture": m.architecture or "layers of an uploaded network",
         "Parameters": f"{m.parameters:,}{networks}",
         "Regime": m.regime,
-        "Answers": RULES.get(m.rule, m.rule),
+        "Answers": RULES[m.rule].says,
         "Preprocessing": "fitted to its training records" if p.fitted else "stated in advance",
         "Origin": m.lineage.origin,
     }  # fmt: skip

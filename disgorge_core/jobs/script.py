@@ -135,7 +135,7 @@ def _training(r: _Run) -> str:
         "architecture": request["architecture"],
         "settings": request["settings"],
         "recipe": _Code(_inline("dg.Recipe", request["recipe"])),
-        "regime": _Code(_inline("dg.Sharded", request["regime"])) if request["regime"] else None,
+        "regime": _regime(request["regime"]),
         "name": request["label"],
     }
     given = {name: value for name, value in call.items() if value}
@@ -143,6 +143,11 @@ def _training(r: _Run) -> str:
         *r.opening(), "", _call("model = dg.fit", ("data",), given), "print(model.digest)",
         *r.check("model", "model"),
     )  # fmt: skip
+
+
+def _regime(values: Mapping[str, Any]) -> _Code | None:
+    settings = {name: value for name, value in values.items() if name != "name"}
+    return _Code(_inline(f"dg.REGIMES[{values['name']!r}]", settings)) if values else None
 
 
 def _influence(r: _Run) -> str:

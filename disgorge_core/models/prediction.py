@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import nn
 from disgorge_core.data.preprocessing import transform
 from disgorge_core.models.backbones.whole import WHOLE
 from disgorge_core.models.layers import head_of
+from disgorge_core.registry import RULES
 from disgorge_core.types import Array, Member, Model
 
 BATCH = 2048
@@ -34,18 +34,20 @@ def member_logits(member: Member, x: Any) -> Array:
     was_training = member.network.training
     member.network.eval()
     with torch.inference_mode():
-        parts = [member.network(inputs(member, part)).numpy() for part in _batches(x)]
+        parts = [member.network(inputs(member, part)).numpy() for part in batches(x)]
     member.network.train(was_training)
     return np.concatenate(parts)
 
 
-def _batches(x: Any) -> list[Any]:
+def batches(x: Any) -> list[Any]:
+    """Raw records in parts of `BATCH`."""
     return [x[start : start + BATCH] for start in range(0, max(1, len(x)), BATCH)]
 
 
 def logits(model: Model, x: Any) -> Array:
     """Logits (n, classes) of the whole model, its output rule included."""
-    return RULES[model.rule](model, x)
+    found: Array = RULES[model.rule].logits(model, x)
+    return found
 
 
 def probabilities(model: Model, x: Any) -> Array:
@@ -65,24 +67,11 @@ def mean_logits(model: Model, x: Any) -> Array:
     return np.mean([member_logits(member, x) for member in model.members], axis=0)
 
 
-def guarded_logits(model: Model, x: Any) -> Array:
-    """Mean logits, but equal logits (an answer withheld) within the guard's radius of a guard point.
-
-    Artefacts: `guard_points` (m, d) float32, `places` of records, and `guard_radius` (m,).
-    """
-    z = mean_logits(model, x)
-    z[withheld(model, x)] = 0.0
-    return z
-
-
 def withheld(model: Model, x: Any) -> Array:
-    """Bool (n,): which answers the output guard withholds; none for a model without one."""
-    if model.rule != "guard":
-        return np.zeros(len(x), bool)
-    points = torch.from_numpy(np.asarray(model.artefacts["guard_points"], dtype=np.float32))
-    radius = torch.from_numpy(np.asarray(model.artefacts["guard_radius"], dtype=np.float32))
-    parts = [_near(places(model.members[0], part), points, radius) for part in _batches(x)]
-    return np.concatenate(parts)
+    """Bool (n,): which answers the model's rule withholds."""
+    rule = RULES[model.rule]
+    found: Array = rule.withheld(model, x) if hasattr(rule, "withheld") else np.zeros(len(x), bool)
+    return found
 
 
 def places(member: Member, x: Any) -> torch.Tensor:
@@ -100,11 +89,3 @@ def places(member: Member, x: Any) -> torch.Tensor:
     with torch.inference_mode():
         network(z)
     return torch.cat(found).flatten(1).float()  # some networks take many records in parts
-
-
-def _near(z: torch.Tensor, points: torch.Tensor, radius: torch.Tensor) -> Array:
-    exact = "donot_use_mm_for_euclid_dist"  # so that a record's distance to itself is 0
-    return (torch.cdist(z, points, compute_mode=exact) <= radius).any(1).numpy()
-
-
-RULES: dict[str, Callable[[Model, Any], Array]] = {"mean": mean_logits, "guard": guarded_logits}

@@ -28,11 +28,12 @@ from disgorge_core.models import own_code
 from disgorge_core.models.backbones import whole
 from disgorge_core.models.blueprint import layers_from_plain, network_of, plain_layers
 from disgorge_core.models.layers import for_width, state_as_it_came
-from disgorge_core.models.prediction import RULES
 from disgorge_core.params import make
+from disgorge_core.registry import REGIMES, RULES
 from disgorge_core.types import Array, Column, Layer, Lineage, Member, Model, Preprocessing, Recipe
 
 FORMAT, BACKBONE = 1, "backbone"
+CLOSED_FORM = "closed form"
 WORDS = ("name", "task", "architecture", "regime", "rule")
 DAMAGE = (
     OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError,
@@ -136,6 +137,7 @@ def load_model_folder(folder: Path | str, module: nn.Module | None = None) -> Mo
             )
         model = _read(place, about, module)
         whole = model.digest == about["digest"] and model.rule in RULES
+        whole = whole and (model.regime in REGIMES or model.regime == CLOSED_FORM)
     except DAMAGE:
         raise _damaged(place) from None
     if not whole:

@@ -1,22 +1,27 @@
 """ENGINE 1: training."""
 
 from disgorge_core.training import closed_form
-from disgorge_core.training.engine import fit, fit_many, refit, refit_many, refit_shards
+from disgorge_core.training.engine import fit, fit_many, recipe_of, refit, refit_many, train_job
+from disgorge_core.training.regime import Burden, Regime, regime_from, regime_of
 from disgorge_core.training.repair import Batch, continue_training, refresh_buffers
 from disgorge_core.training.results import Stack
-from disgorge_core.training.sharded import Sharded, shard_of
+from disgorge_core.training.task import Job
 
 __all__ = [
     "Batch",
-    "Sharded",
+    "Burden",
+    "Job",
+    "Regime",
     "Stack",
     "closed_form",
     "continue_training",
     "fit",
     "fit_many",
+    "recipe_of",
     "refit",
     "refit_many",
-    "refit_shards",
     "refresh_buffers",
-    "shard_of",
+    "regime_from",
+    "regime_of",
+    "train_job",
 ]

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from disgorge_core import compute
-from disgorge_core.errors import NotApplicable
+from disgorge_core.errors import BadParam, NotApplicable
 from disgorge_core.training import stacked
 from disgorge_core.training.alone import train_each
 from disgorge_core.training.blueprint import Architecture, blueprint
 from disgorge_core.training.closed_form import has_closed_form, run_closed_form
 from disgorge_core.training.inputs import Inputs
+from disgorge_core.training.regime import Regime, regime_of
 from disgorge_core.training.results import Stack, models_of, stack_of
-from disgorge_core.training.sharded import Sharded, regime_of, run_sharded, run_touched
 from disgorge_core.training.task import Job, Start, Task, job_of, tasks_for
 from disgorge_core.training.ticker import Ticker
 from disgorge_core.types import Array, Dataset, ForgetSet, Model, Recipe, Report, silent
@@ -36,7 +36,7 @@ def fit(
     settings: Mapping[str, Any] | None = None,
     exclude: ForgetSet | Array | None = None,
     start: Model | None = None,
-    regime: Sharded | None = None,
+    regime: Regime | None = None,
     name: str = "",
     report: Report = silent,
 ) -> Model:
@@ -63,7 +63,7 @@ def fit_many(
     *,
     settings: Mapping[str, Any] | None = None,
     start: Start = None,
-    regime: Sharded | None = None,
+    regime: Regime | None = None,
     workers: int | None = None,
     report: Report = silent,
 ) -> Stack:
@@ -109,21 +109,6 @@ def refit_many(
     return run(job, regime_of(model), workers=workers, report=report)
 
 
-def refit_shards(
-    model: Model,
-    data: Dataset,
-    keep: Array,
-    touched: Sequence[int],
-    *,
-    workers: int | None = None,
-    report: Report = silent,
-) -> Model:
-    """Train only the touched shards again, on keep (n,): bitwise the sharded model fitted without F."""
-    recipe = recipe_of(model, None)
-    job = job_of(data, blueprint(model, data), recipe, keep, [recipe.seed])
-    return run_touched(job, model, touched, workers, report)
-
-
 def recipe_of(model: Model, recipe: Recipe | None) -> Recipe:
     """The recipe given, else the model's own; raises NotApplicable if there is neither."""
     found = recipe or model.recipe
@@ -144,13 +129,27 @@ def kept(data: Dataset, exclude: ForgetSet | Array | None) -> Array:
 
 
 def run(
-    job: Job, regime: Sharded | None, *, workers: int | None = None, report: Report = silent
+    job: Job, regime: Regime | None, *, workers: int | None = None, report: Report = silent
 ) -> Stack:
-    """Do the trainings of a job."""
+    """Do the trainings of a job in a regime; None is the plain one, or a closed form."""
     if has_closed_form(job):
+        _no_regime_for_sums(regime)
         return run_closed_form(job, report)
-    if regime is not None:
-        return run_sharded(job, regime, workers, report)
+    if regime is None:
+        return train_job(job, workers, report)
+    return regime.train(job, workers, report)
+
+
+def _no_regime_for_sums(regime: Regime | None) -> None:
+    if regime is not None and regime.name != "plain":
+        raise BadParam(
+            f"A model that is solved from sums is not trained in the regime {regime.title!r}.",
+            "Leave the regime out: its records can be taken out of the sums as they are.",
+        )
+
+
+def train_job(job: Job, workers: int | None = None, report: Report = silent) -> Stack:
+    """Train the networks of a job: together where a stack can compute them, else one by one."""
     inputs, tasks = tasks_for(job)
     if len(tasks) > 1 and stacked.stackable(tasks[0].layers, inputs.kind):
         _together(tasks, inputs, job.recipe, report)

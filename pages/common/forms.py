@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from disgorge_core.params import Param, make, params_of
+from disgorge_core.types import Dataset
 
 NO_LIMIT = 1 << 53  # browsers count in doubles
 
@@ -20,13 +22,15 @@ def fields(
     hide: Iterable[str] = (),
     columns: int = 3,
     disabled: bool = False,
+    data: Dataset | None = None,
 ) -> dict[str, Any]:
     """Widgets for the settings of a dataclass; gives the chosen values by name.
 
-    `start` overrides defaults, `hide` leaves settings out. Advanced ones stand in an expander.
+    `start` overrides defaults, `hide` leaves settings out. Advanced ones stand in an expander. Settings
+    that name a column offer those of `data`.
     """
-    shown = [p for p in params_of(kind) if p.name not in set(hide)]
-    start = start or {}
+    shown = [_with_columns(p, data) for p in params_of(kind) if p.name not in set(hide)]
+    start = dict(start or {})
     plain = [p for p in shown if not p.advanced]
     values = _grid(plain, key, start, columns, disabled)
     advanced = [p for p in shown if p.advanced]
@@ -34,6 +38,15 @@ def fields(
         with st.expander("More settings", key=f"{key}_more", type="compact"):
             values |= _grid(advanced, key, start, columns, disabled)
     return values
+
+
+def _with_columns(p: Param, data: Dataset | None) -> Param:
+    """A setting that names a column, with the columns to choose from; the owner's stands first."""
+    if not p.column or data is None:
+        return p
+    owner = data.roles.owner or data.roles.source
+    names = tuple(sorted(map(str, data.meta.columns), key=lambda name: (name != owner, name)))
+    return replace(p, choices=names, default=p.default or names[0])
 
 
 def instance(kind: type, key: str, **options: Any) -> Any:

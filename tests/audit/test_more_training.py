@@ -22,6 +22,7 @@ from disgorge_core.audit.more_training import (
 from disgorge_core.auditing import Beside, Pair, lay
 from disgorge_core.data.loading import dataset_of
 from disgorge_core.models.prediction import inputs, logits
+from disgorge_core.regimes.sharded import Sharded, shard_of
 from disgorge_core.types import Marks, Recipe, silent
 from tests.audit.benches import bench, drawn
 from tests.methods.small import closed_form, digits, first, plain, sharded
@@ -92,7 +93,7 @@ def test_categories_and_words_that_one_model_does_not_know_are_kept_apart():
 
 def test_shards_learn_their_own_records_only_and_empty_ones_stay():
     data, model = digits(), sharded()
-    shard = training.shard_of(data, training.Sharded(**model.regime_settings))
+    shard = shard_of(data, Sharded(**model.regime_settings))
     found = trained([model], data, shard == 2, short(Recipe(), 1), 0, silent)[0]
     moved = [
         not torch.equal(

@@ -20,6 +20,7 @@ from disgorge_core.data.forget_set import of
 from disgorge_core.jobs.child import THREADS
 from disgorge_core.jobs.script import script
 from disgorge_core.jobs.task import Desk, task_of
+from disgorge_core.regimes.sharded import Sharded
 from disgorge_core.runs import Run, result
 from disgorge_core.runs.run import RESULT, new_run
 from disgorge_core.store import Workspace
@@ -47,7 +48,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cases, Case, dict[st
     assert data.digest == digest(data)
     mlp = training.fit(data, "mlp", RECIPE, settings={"width": 8}, name=HOSTILE)
     ridge = training.fit(data, "ridge", RECIPE, settings={"blocks": 4})
-    shards = training.fit(data, "mlp", RECIPE, regime=training.Sharded(2))
+    shards = training.fit(data, "mlp", RECIPE, regime=Sharded(2))
     case = cases.create("case", data, (mlp, ridge, shards))
     train = data.ids[data.split == 0]
     first = cases.save_forget(case.id, of(data, train[:9], name=HOSTILE, reason=HOSTILE))

@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.datasets import load_digits
 
 from disgorge_core import training
+from disgorge_core.regimes.sharded import Sharded
 from disgorge_core.types import (
     SPLITS,
     Array,
@@ -88,7 +89,7 @@ def learnt() -> Model:
 @cache
 def sharded() -> Model:
     """Five networks, each trained on its own shard."""
-    return training.fit(digits(), LAYERS, RECIPE, regime=training.Sharded(5, 0), name="shards")
+    return training.fit(digits(), LAYERS, RECIPE, regime=Sharded(5, 0), name="shards")
 
 
 @cache

@@ -10,6 +10,7 @@ import pytest
 from disgorge_core import training
 from disgorge_core.disgorging import disgorge, facts_for
 from disgorge_core.methods.compartmentalization.sisa import Sisa
+from disgorge_core.regimes.sharded import Sharded, shard_of
 from disgorge_core.types import Dataset, ForgetSet, Model, Tier
 from disgorge_core.words import RESERVATIONS
 from tests.methods.small import (
@@ -25,7 +26,7 @@ from tests.methods.small import (
 )
 
 Run = Callable[[Model, Dataset, ForgetSet], Model]
-REGIME = training.Sharded(5, 0)
+REGIME = Sharded(5, 0)
 
 
 def sisa(model: Model, data: Dataset, forget: ForgetSet) -> Model:
@@ -34,7 +35,7 @@ def sisa(model: Model, data: Dataset, forget: ForgetSet) -> Model:
 
 def in_shard(number: int, n: int) -> np.ndarray:
     rows = digits().rows("train")
-    return rows[training.shard_of(digits(), REGIME)[rows] == number][:n]
+    return rows[shard_of(digits(), REGIME)[rows] == number][:n]
 
 
 def proof(run: Run) -> None:
@@ -51,7 +52,7 @@ def test_it_is_the_sharded_model_that_never_held_the_records():
 def test_only_touched_shards_are_paid_for():
     data = digits()
     found = disgorge(sharded(), data, chosen(data, in_shard(2, 3)), "sisa")
-    left = int((training.shard_of(data, REGIME)[data.rows("train")] == 2).sum()) - 3
+    left = int((shard_of(data, REGIME)[data.rows("train")] == 2).sum()) - 3
     assert found.cost.passes == left * RECIPE.epochs
     assert found.figures["shards touched"] == 1
     facts = facts_for(sharded(), data, chosen(data, in_shard(2, 3)))

@@ -11,6 +11,7 @@ from disgorge_core import training
 from disgorge_core.disgorging import disgorge, facts_for, why_not
 from disgorge_core.models.prediction import logits, withheld
 from disgorge_core.models.saved import load_model_folder, save_model
+from disgorge_core.regimes.sharded import Sharded
 from disgorge_core.registry import METHODS
 from disgorge_core.types import Dataset, ForgetSet, Model, Recipe
 from tests.training.small_texts import texts
@@ -26,7 +27,7 @@ def data() -> Dataset:
 
 @cache
 def plain(regime: str = "plain") -> Model:
-    shards = training.Sharded(3) if regime == "sharded" else None
+    shards = Sharded(3) if regime == "sharded" else None
     return training.fit(
         data(), "text_mean", RECIPE, settings=SETTINGS, regime=shards, name="stories"
     )
@@ -75,7 +76,7 @@ def test_retraining_gives_the_model_that_never_saw_the_words_of_f() -> None:
 def test_shards_after_removal_are_those_trained_without_f() -> None:
     outcome = disgorge(plain("sharded"), data(), forget(), "sisa")
     wanted = training.fit(
-        data(), "text_mean", RECIPE, settings=SETTINGS, regime=training.Sharded(3), exclude=forget()
+        data(), "text_mean", RECIPE, settings=SETTINGS, regime=Sharded(3), exclude=forget()
     )
     assert [m.preprocessing.columns for m in outcome.model.members] == [
         m.preprocessing.columns for m in wanted.members

@@ -18,6 +18,7 @@ from disgorge_core.models.loading import fitted_to
 from disgorge_core.models.prediction import logits, probabilities
 from disgorge_core.models.scikit.build import built
 from disgorge_core.models.scikit.leaving import described, pipeline_bytes, why_no_pipeline
+from disgorge_core.regimes.sharded import Sharded
 from disgorge_core.types import Layer, Model, Recipe
 from tests.methods.small import plain
 from tests.models.pipelines import dataset, everything_scaled, file_of, fitted, frame, read
@@ -99,7 +100,7 @@ def test_the_reason_why_not_is_given() -> None:
     table = frame()
     data = dataset(table)
     linear = training.fit(data, "linear", RECIPE)
-    shards = training.fit(data, "linear", RECIPE, regime=training.Sharded(2, 0))
+    shards = training.fit(data, "linear", RECIPE, regime=Sharded(2, 0))
     norm = (Layer("linear", "a", {"inputs": 9, "outputs": 4}), Layer("layernorm", "n", {"channels": 4}),
             Layer("linear", "head", {"inputs": 4, "outputs": 3}))  # fmt: skip
     for model, says in (

@@ -66,7 +66,13 @@ def test_every_tab_shows_something(open_page: OpenPage, cases: Cases, case: Case
     verdict = audit.result().values["verdict"]
     if tab == "Verdict":
         assert verdict["title"] in said and verdict["means"] in said
-        assert "Distance to references" in said
+        assert "Distance to references and Trace that is left are ranked together" in said or (
+            "Distance to references are ranked together" in said
+        )
+        assert "Accuracy (test) can only lower the verdict" in said or (
+            "Trace after more training on kept records and Accuracy (test)" in said
+            or "Accuracy (test) and Trace after more training on kept records" in said
+        )
     if tab == "Collateral":
         assert "beyond chance" in said
         check_flips(page.dataframe[0].value, cases, run)

@@ -11,6 +11,7 @@ from torch import nn
 
 from disgorge_core import training
 from disgorge_core.errors import BadModel
+from disgorge_core.regimes.sharded import Sharded
 from disgorge_core.types import Dataset, Recipe
 from tests.training.small import MLP, TABLE_MLP, at, digits, distance, same, table
 
@@ -50,12 +51,12 @@ CASES = {
     "table, mlp": (planted_table, TABLE_MLP, {}),
     "table, ridge": (planted_table, "ridge", {}),
     "table, nearest mean": (planted_table, "nearest_mean", {}),
-    "table, shards": (planted_table, TABLE_MLP, {"regime": training.Sharded(3)}),
+    "table, shards": (planted_table, TABLE_MLP, {"regime": Sharded(3)}),
     "pictures, mlp": (planted_pictures, MLP, {}),
     "pictures, cnn": (planted_pictures, "cnn", {"settings": {"width": 4}}),
     "pictures, batch norm": (planted_pictures, Normed(), {}),
     "pictures, ridge": (planted_pictures, "ridge", {}),
-    "pictures, shards": (planted_pictures, MLP, {"regime": training.Sharded(3)}),
+    "pictures, shards": (planted_pictures, MLP, {"regime": Sharded(3)}),
 }
 
 

@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from disgorge_core import training
 from disgorge_core.errors import Cancelled, Diverged
+from disgorge_core.regimes.sharded import Sharded
 from disgorge_core.types import Recipe
 from tests.training.small import MLP, TABLE_MLP, digits, distance, same, table
 
@@ -60,7 +61,7 @@ def test_masked_weights_hold():
 
 def test_all_shards_are_repaired():
     data = digits()
-    base = training.fit(data, MLP, RECIPE, regime=training.Sharded(3))
+    base = training.fit(data, MLP, RECIPE, regime=Sharded(3))
     after = further(base, data)
     assert all(
         distance(a.network, b.network) > 0 for a, b in zip(after.members, base.members, strict=True)

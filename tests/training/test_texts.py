@@ -13,6 +13,7 @@ from disgorge_core import training
 from disgorge_core.errors import BadModel
 from disgorge_core.models.layers import WordMean
 from disgorge_core.models.prediction import inputs, logits
+from disgorge_core.regimes.sharded import Sharded
 from disgorge_core.training.blueprint import blueprint
 from disgorge_core.training.order import epoch_order
 from disgorge_core.training.task import job_of, tasks_for
@@ -78,7 +79,7 @@ def test_many_are_bitwise_the_single_ones_here_and_through_processes():
     assert here.passes == (keep & (data.split == 0)).sum() * RECIPE.epochs
 
 
-@pytest.mark.parametrize("extra", [{}, {"regime": training.Sharded(3)}])
+@pytest.mark.parametrize("extra", [{}, {"regime": Sharded(3)}])
 def test_a_word_that_only_f_holds_leaves_no_trace(extra):
     data = planted()
     forget = np.isin(np.arange(len(data)), FORGET)

@@ -27,7 +27,7 @@ class Train:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     regime: Mapping[str, Any] = field(
         default_factory=dict
-    )  # empty: plain; {"shards": 5, "seed": 0}
+    )  # empty: plain; {"name": "sharded", ...}
     label: str = ""  # name of the model
 
     name = "train"
@@ -42,7 +42,7 @@ class Train:
             self.architecture,
             make(Recipe, self.recipe),
             settings=self.settings,
-            regime=training.Sharded(**self.regime) if self.regime else None,
+            regime=training.regime_from(self.regime),
             name=self.label,
             report=part(desk.report, 0.0, 0.95),
         )

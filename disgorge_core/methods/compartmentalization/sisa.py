@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from disgorge_core import training
 from disgorge_core.methods.contract import Context, Facts, seen_by
+from disgorge_core.regimes.sharded import Sharded, refit_shards, shard_of
 from disgorge_core.registry import METHODS
 from disgorge_core.types import Array, Change, Dataset, Family, Model, Tier, Timing
 
@@ -50,7 +50,7 @@ class Sisa:
     def price(self, facts: Facts) -> float:
         """Share of the kept records that lie in touched shards; the expected one before sharding."""
         if facts.regime != "sharded":
-            shards = training.Sharded().shards
+            shards = Sharded().shards
             share = 1 - (1 - 1 / shards) ** facts.n_forget
             return share * facts.n_keep / max(1, facts.n_train)
         shard, wanted = touched(facts.model, facts.data, facts.keep)
@@ -59,7 +59,7 @@ class Sisa:
     def run(self, context: Context) -> Change:
         """Train the touched shards on what stays in them."""
         _, wanted = touched(context.model, context.data, context.keep)
-        model = training.refit_shards(
+        model = refit_shards(
             context.model, context.data, context.keep, wanted.tolist(), report=context.report
         )
         figures = {"shards touched": len(wanted), "shards": len(model.members)}
@@ -68,5 +68,5 @@ class Sisa:
 
 def touched(model: Model, data: Dataset, keep: Array) -> tuple[Array, Array]:
     """Shard numbers (n,) of all records, and those of the shards that saw a record not kept."""
-    shard = training.shard_of(data, training.Sharded(**model.regime_settings))
+    shard = shard_of(data, Sharded(**model.regime_settings))
     return shard, np.unique(shard[seen_by(model, data) & ~keep])

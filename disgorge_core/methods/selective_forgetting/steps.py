@@ -11,6 +11,7 @@ from disgorge_core import training
 from disgorge_core.methods.contract import Context, Facts
 from disgorge_core.models.layers import head_of
 from disgorge_core.params import param
+from disgorge_core.registry import METHODS
 from disgorge_core.training.repair import Objective
 from disgorge_core.types import Array, Model, Recipe
 
@@ -27,12 +28,14 @@ def given_step() -> Any:
 
 
 def only_plain(facts: Facts) -> str | None:
-    """Why a model of shards or sums is not moved by gradient steps."""
-    if facts.regime == "sharded":
-        return "The model was trained in shards: train the touched shards again instead."
-    if facts.regime != "plain":
+    """Why a model of another regime is not moved by gradient steps."""
+    if facts.regime == "plain":
+        return None
+    regime = training.regime_of(facts.model)
+    if regime is None:
         return "The model is a sum over its records: take them out of the sum instead."
-    return None
+    instead = METHODS[regime.method].title
+    return f"The model was trained in the regime {regime.title!r}: {instead[0].lower()}{instead[1:]} instead."
 
 
 def share_of_full(facts: Facts, passes: float, given: float) -> float:

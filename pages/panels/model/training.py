@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from disgorge_core.planning import Price, training_price
-from disgorge_core.registry import ARCHITECTURES
-from disgorge_core.training import Sharded
+from disgorge_core.registry import ARCHITECTURES, METHODS, REGIMES
+from disgorge_core.training import regime_from
 from disgorge_core.types import Dataset, Recipe
 from disgorge_core.words import duration
 from pages.common import forms, progress, state
@@ -18,7 +18,6 @@ from pages.common.services import cases, lanes
 from pages.panels.model.cards import card
 
 RUN = "training_run"  # draft: the run that was started here
-REGIMES = {"plain": "Plain: one network", "sharded": "Sharded: cheap removal later"}
 
 
 @PANELS.register
@@ -54,7 +53,7 @@ def _request(view: View) -> dict[str, Any]:
     label = b.text_input("Name", value=kind.title, key=f"{key}_name")
     solved = hasattr(kind, "solve")
     settings = forms.fields(kind, key, start=like.settings if name == like.architecture else {})
-    regime = {} if solved else _regime()
+    regime = {} if solved else _regime(data, name)
     st.subheader("Recipe", anchor=False)
     recipe = forms.fields(Recipe, f"{key}_recipe", start=like.recipe, hide=_hidden(data, solved))
     return {
@@ -94,25 +93,48 @@ def _hidden(data: Dataset, solved: bool) -> set[str]:
     return set() if data.kind == "image" else {"augment"}
 
 
-def _regime() -> dict[str, Any]:
-    chosen = st.radio(
-        "Regime", list(REGIMES), format_func=REGIMES.__getitem__, key="train_regime", horizontal=True,
-        help="A sharded model retrains only the parts that saw a record when that record must go.",
+def _regime(data: Dataset, architecture: str) -> dict[str, Any]:
+    """The chosen regime with its settings; why another cannot be used stands below its name."""
+    st.subheader("Regime", anchor=False)
+    names = [name for name in REGIMES if data.task in REGIMES[name].tasks]
+    chosen = st.selectbox(
+        "Regime", names, format_func=lambda name: REGIMES[name].title, key="train_regime",
+        label_visibility="collapsed",
     )  # fmt: skip
-    return forms.fields(Sharded, "train_sharded") if chosen == "sharded" else {}
+    kind = REGIMES[chosen]
+    method = METHODS[kind.method]
+    st.caption(f"{kind.promise} Removal later: *{method.title}* ({method.tier}).")
+    return {"name": chosen} | forms.fields(kind, f"train_{chosen}", data=data)
 
 
 def _offer(view: View, request: dict[str, Any]) -> None:
     parts = {name: request[name] for name in ("architecture", "settings", "recipe", "regime")}
-    price = _price(view.data.digest, view.data, **parts)
+    reason = _why_not(view.data, request)
     st.subheader("What it will cost", anchor=False)
-    st.metric("Time, roughly", duration(price.seconds))
-    st.caption(f"{price.passes:,.0f} record-passes, {price.parameters:,} parameters")
+    if reason:
+        st.warning(reason, icon=":material/block:")
+    else:
+        price = _price(view.data.digest, view.data, **parts)
+        st.metric("Time, roughly", duration(price.seconds))
+        st.caption(f"{price.passes:,.0f} record-passes, {price.parameters:,} parameters")
+        st.caption(_later(price))
     if st.button(
-        "Train", key="train_start", type="primary", icon=":material/play_arrow:", width="stretch"
-    ):
+        "Train", key="train_start", type="primary", icon=":material/play_arrow:", width="stretch",
+        disabled=bool(reason),
+    ):  # fmt: skip
         state.ui().draft[RUN] = lanes().submit(view.case.id, request)
         st.rerun()
+
+
+def _why_not(data: Dataset, request: dict[str, Any]) -> str | None:
+    regime = regime_from(request["regime"])
+    return regime.why_not(data, request["architecture"]) if regime else None
+
+
+def _later(price: Price) -> str:
+    if price.inference == 1:
+        return "An answer costs one forward pass."
+    return f"An answer costs {price.inference:,.3g} forward passes."
 
 
 @st.cache_data(show_spinner=False, max_entries=50)

@@ -19,6 +19,7 @@ from disgorge_core.models.backbones.leaving import pretrained_bytes, why_no_pret
 from disgorge_core.models.backbones.network import transformers
 from disgorge_core.models.loading import load_model
 from disgorge_core.models.prediction import logits
+from disgorge_core.regimes.sharded import Sharded
 from disgorge_core.types import Recipe
 
 RECIPE = Recipe(epochs=5, lr=0.3, batch=16)
@@ -73,7 +74,7 @@ def test_a_vit_too(vit_folder, pictures, tmp_path):
 def test_what_is_no_such_folder_says_why(bert_folder, stories):
     model = load_model(bert_folder, stories, recipe=RECIPE)
     assert why_no_pretrained(model) is None
-    sharded = training.fit(stories, model, RECIPE, regime=training.Sharded(2))
+    sharded = training.fit(stories, model, RECIPE, regime=Sharded(2))
     assert "2 heads" in why_no_pretrained(sharded)
     assert "rule" in why_no_pretrained(replace(model, rule="guard"))
     words = training.fit(stories, "text_mean", RECIPE)

@@ -12,6 +12,7 @@ from disgorge_core import disgorging, verbs
 from disgorge_core.errors import BadParam
 from disgorge_core.models.loading import load_model
 from disgorge_core.models.prediction import logits
+from disgorge_core.regimes.sharded import Sharded
 from disgorge_core.types import Model, Recipe, Tier
 from disgorge_core.words import RESERVATIONS
 
@@ -86,7 +87,7 @@ def test_influence_ranks_the_head(trained, stories):
 def test_shards_stand_on_one_backbone(trained, stories, forget):
     from disgorge_core import training
 
-    sharded = training.fit(stories, trained, RECIPE, regime=training.Sharded(3))
+    sharded = training.fit(stories, trained, RECIPE, regime=Sharded(3))
     assert len({m.preprocessing.backbone.digest for m in sharded.members}) == 1
     found = dg.disgorge(sharded, stories, forget, "sisa")
     assert found.tier is Tier.EMPIRICAL and not set(found.model.seen) & set(forget.ids)

@@ -1,0 +1,5 @@
+"""Prediction rules: how the networks of a model become one answer, one file each.
+
+A rule is a class with `@RULES.register`, a `name`, `says` (how it is described) and
+`logits(model, x) -> (n, classes)`; where it withholds answers, `withheld(model, x) -> bool (n,)`.
+"""

@@ -1,0 +1,1 @@
+"""How a model is trained so that removals are cheap, or needless, later: one file each."""

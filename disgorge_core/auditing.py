@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from disgorge_core.accounting import weight_distance
-from disgorge_core.audit.bench import KEPT, REMOVED, TEST, Bench, looked_at
+from disgorge_core.audit.bench import REMOVED, Bench, looked_at
 from disgorge_core.audit.checks.quality import lost
 from disgorge_core.audit.contract import Check, Measured
 from disgorge_core.audit.ensembles import FEW
@@ -102,7 +102,7 @@ def conclude(
         else:
             measured += check.run(bench)
     found = verdict(replace(evidence(pair, bench, measured, broken), notes=notes))
-    findings = tuple(one.finding for one in measured)
+    findings = tuple(one.told for one in measured)
     return AuditReport(
         found,
         findings,
@@ -255,7 +255,6 @@ def evidence(pair: Pair, bench: Bench, measured: Sequence[Measured], broken: str
     )  # fmt: skip
     if not every:
         return found
-    test = bench.sets[TEST]
     return replace(
         found,
         p_before=joint_p(here, "before"), p_after=joint_p(here, "after"), p_all=joint_p(every, "after"),
@@ -264,7 +263,7 @@ def evidence(pair: Pair, bench: Bench, measured: Sequence[Measured], broken: str
         p_relearned=_odds(measured, "relearning", "after"),
         relearned=_of(measured, "relearning", "after"),
         far_before=_far(measured, "before"), far_after=_far(measured, "after"),
-        lost=lost(bench, test if test.any() else bench.sets[KEPT]),
+        lost=lost(bench),
     )  # fmt: skip
 
 

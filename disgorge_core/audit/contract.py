@@ -7,7 +7,7 @@ A check is one file in `checks/` with a frozen dataclass, `@CHECKS.register` and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from disgorge_core.audit.bench import Bench
 from disgorge_core.audit.ranks import Ranked
 from disgorge_core.metrics import mean_estimate, spread
-from disgorge_core.types import About, Array, Estimate, Finding, Marks, Recipe
+from disgorge_core.types import About, Array, Decides, Estimate, Finding, Marks, Recipe
 
 BOTH = ("classification", "regression")
 FEW_REFERENCES = 19  # with fewer, no p-value can fall below 5 %
@@ -27,6 +27,11 @@ class Measured:
 
     finding: Finding
     ranked: Ranked | None = None
+
+    @property
+    def told(self) -> Finding:
+        """The finding, which says so if it is one of them."""
+        return replace(self.finding, decides=Decides.RANKED) if self.ranked else self.finding
 
 
 class Check(Protocol):

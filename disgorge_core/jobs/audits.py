@@ -12,6 +12,7 @@ from disgorge_core.types import (
     About,
     Array,
     AuditReport,
+    Decides,
     Estimate,
     Finding,
     Marks,
@@ -72,6 +73,5 @@ def report_of(values: Mapping[str, Any], arrays: Mapping[str, Array]) -> AuditRe
 def _finding(number: int, plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> Finding:
     values = {who: Estimate(**e) for who, e in plain["values"].items()}
     named = {n.split("_", 1)[1]: arrays[n] for n in arrays if n.split("_", 1)[0] == str(number)}
-    return Finding(
-        **(dict(plain) | {"about": About(plain["about"]), "values": values, "arrays": named})
-    )
+    kinds = {"about": About(plain["about"]), "decides": Decides(plain["decides"])}
+    return Finding(**(dict(plain) | kinds | {"values": values, "arrays": named}))

@@ -3,7 +3,7 @@
 Arrays are numpy: `(n, ...)` has one row for each record of the dataset, in the dataset's order.
 """
 
-from disgorge_core.types.audits import About, AuditReport, Finding, Marks, Skipped, Verdict
+from disgorge_core.types.audits import About, AuditReport, Decides, Finding, Marks, Skipped, Verdict
 from disgorge_core.types.data import SPLITS, Dataset, ForgetSet, Roles
 from disgorge_core.types.models import (
     Backbone,
@@ -32,8 +32,8 @@ from disgorge_core.types.results import (
 )
 
 __all__ = [
-    "SPLITS", "About", "Array", "AuditReport", "Backbone", "Change", "Column", "Cost", "Dataset", "Embedding",
-    "Estimate", "Family", "Finding", "ForgetSet", "Layer", "Lineage", "Marks", "Member", "Model", "Outcome",
-    "Preprocessing", "Progress", "Recipe", "Report", "Roles", "Scores", "Skipped", "Tier", "Timing",
-    "Verdict", "digest_of", "silent",
+    "SPLITS", "About", "Array", "AuditReport", "Backbone", "Change", "Column", "Cost", "Dataset", "Decides",
+    "Embedding", "Estimate", "Family", "Finding", "ForgetSet", "Layer", "Lineage", "Marks", "Member", "Model",
+    "Outcome", "Preprocessing", "Progress", "Recipe", "Report", "Roles", "Scores", "Skipped", "Tier",
+    "Timing", "Verdict", "digest_of", "silent",
 ]  # fmt: skip

@@ -21,6 +21,14 @@ class About(StrEnum):
     PROCEDURE = "the procedure"
 
 
+class Decides(StrEnum):
+    """What a finding may do to the verdict."""
+
+    RANKED = "ranked"  # together with the others that are, as one test
+    LOWERS = "lowers"  # it can keep a model from being cleared, and do nothing else
+    NOT = ""
+
+
 @dataclass(frozen=True)
 class Marks:
     """Pass marks, set before the run: what will be measured, and which difference counts as none."""
@@ -80,7 +88,7 @@ class Finding:
     `values` holds an estimate for each of "before", "after", and where they were measured "control" (a fresh
     reference), "placebo", "twins" and "references" (median and the middle 95 % of their own values: the
     floor). `odds` holds the rank p-value of each judged model among the references; `arrays` what is shown
-    record by record.
+    record by record; `decides` whether the verdict rests on it.
     """
 
     check: str
@@ -92,12 +100,14 @@ class Finding:
     about: About = About.MODEL
     says: str = ""
     arrays: Mapping[str, Array] = field(default_factory=dict)
+    decides: Decides = Decides.NOT
 
     def plain(self) -> dict[str, Any]:
         """All but the arrays, as plain values."""
         names = ("check", "measure", "records", "unit", "says")
         return {name: getattr(self, name) for name in names} | {
             "about": self.about.value,
+            "decides": self.decides.value,
             "values": {who: asdict(estimate) for who, estimate in self.values.items()},
             "odds": dict(self.odds),
         }

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from disgorge_core import metrics
-from disgorge_core.audit.bench import Bench
+from disgorge_core.audit.bench import KEPT, TEST, Bench
 from disgorge_core.audit.contract import BOTH, Measured, needs_references
 from disgorge_core.registry import CHECKS
-from disgorge_core.types import About, Array, Estimate, Finding
+from disgorge_core.types import About, Array, Decides, Estimate, Finding
 
 SAYS = "A model that never saw the records lies within the references' range."
 TOGETHER = "All gaps to the references multiplied: 1 is best. The references among themselves are its floor."
@@ -55,6 +55,7 @@ def _on(bench: Bench, records: str) -> Finding:
         check="quality", measure="Error (RMSE)" if regression else "Accuracy", records=records,
         unit="unit of the target" if regression else "share",
         values={**values, "references": metrics.spread(own)}, says=SAYS,
+        decides=Decides.LOWERS if records == _judged_on(bench) else Decides.NOT,
     )  # fmt: skip
 
 
@@ -94,14 +95,19 @@ def _tow(own: Array, references: Array) -> float:
     return float(np.prod(1 - np.abs(own - references.mean(0))))
 
 
-def lost(bench: Bench, inside: Array) -> Estimate:
-    """Quality below that of references on these records: points of accuracy, or share of their error.
+def _judged_on(bench: Bench) -> str:
+    """The records by which it is judged whether quality was lost: test, or kept where there is none."""
+    return TEST if bench.sets[TEST].any() else KEPT
+
+
+def lost(bench: Bench) -> Estimate:
+    """Quality on test records below that of references: points of accuracy, or share of their error.
 
     The interval is the prediction interval of one more reference at the audit's level on each side.
     """
     from scipy.stats import t
 
-    count = len(bench.references)
+    inside, count = bench.sets[_judged_on(bench)], len(bench.references)
     own = np.array([_quality(bench, z, inside).value for z in bench.references])
     after = _quality(bench, bench.judged["after"], inside).value
     regression = bench.task == "regression"

@@ -15,7 +15,7 @@ and removed records that nothing kept points to, such as a whole class: see `few
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from disgorge_core.audit import comes_back
 from disgorge_core.audit.bench import REMOVED, Bench
@@ -23,7 +23,7 @@ from disgorge_core.audit.contract import BOTH, Measured, needs_references
 from disgorge_core.audit.more_training import why_not_further
 from disgorge_core.params import param
 from disgorge_core.registry import CHECKS
-from disgorge_core.types import About, Marks, Recipe
+from disgorge_core.types import About, Decides, Marks, Recipe
 
 SAYS = (
     "All models were trained a little further on kept records only: what then rises above the references "
@@ -56,4 +56,4 @@ class Relearning:
         finding = comes_back.finding(
             bench, bench.keep, rows, self.epochs, check=self.name, measure=self.title, says=SAYS
         )
-        return [Measured(finding)]
+        return [Measured(replace(finding, decides=Decides.LOWERS))]

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from disgorge_core.audit.bench import REMOVED
 from disgorge_core.figures.audit_strips import legend, strips
-from disgorge_core.types import About, Finding
+from disgorge_core.types import About, Decides, Finding
 from pages.common import audited, charts, messages
 from pages.common.panels import PANELS, View
 
@@ -21,16 +22,16 @@ PROCEDURE = (
     "The method run on many original seeds, against as many references. Here p is from relabelling models "
     "by chance, and cannot fall below 0.01. These do not decide."
 )
-DECIDING = ("distance", "trace", "relearning")
 TITLES = {
     "decides": "What decides",
     "beside": "What else was measured of this model",
     "procedure": "About the procedure",
 }
-DECIDES = (
-    "Distance and trace are ranked together, so looking at several does not help a model to be refused or "
-    "cleared. Relearning, and accuracy on test records below, can only lower the verdict."
+TOGETHER = (
+    "{names} are ranked together, as one test, so looking at several does not help a model to be refused or "
+    "cleared."
 )
+LOWERS = "{names} can only lower the verdict."
 BESIDE = (
     "These do not decide: among many measures some look odd by chance. {odd} of {count} have a rank p of "
     "{level:.0%} or less; for a model that never saw the records it would be about {chance:.0f}, or more "
@@ -76,13 +77,13 @@ def _alike(findings: Sequence[Finding]) -> bool:
 def _kind(finding: Finding) -> str:
     if finding.about is About.PROCEDURE:
         return "procedure"
-    return "decides" if finding.check in DECIDING else "beside"
+    return "decides" if finding.decides else "beside"
 
 
 def _table(kind: str, title: str, findings: list[Finding], level: float) -> None:
     st.subheader(title, anchor=False)
     if kind == "decides":
-        st.caption(DECIDES)
+        st.caption(_deciding(findings))
     if kind == "beside":
         st.caption(_by_chance(findings, level))
     if kind == "procedure":
@@ -91,6 +92,25 @@ def _table(kind: str, title: str, findings: list[Finding], level: float) -> None
     st.html(legend(findings, template=ground) + strips(findings, template=ground))
     with st.expander("What each of them is", key=f"audit_says_{kind}", type="compact"):
         st.markdown("\n".join(f"- {_said(finding)}" for finding in findings))
+
+
+def _deciding(findings: Sequence[Finding]) -> str:
+    """Which of these are ranked together, and which can only lower the verdict."""
+    said = []
+    for kind, sentence in ((Decides.RANKED, TOGETHER), (Decides.LOWERS, LOWERS)):
+        own = dict.fromkeys(_named(f) for f in findings if f.decides is kind)
+        said += [sentence.format(names=_listed(list(own)))] if own else []
+    return messages.as_written(" ".join(said))
+
+
+def _named(finding: Finding) -> str:
+    """The measure; with its records where it decides by these only."""
+    alone = finding.decides is Decides.LOWERS and finding.records != REMOVED
+    return f"{finding.measure} ({finding.records.lower()})" if alone else finding.measure
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _by_chance(findings: list[Finding], level: float) -> str:

@@ -72,6 +72,7 @@ def regime_from(values: Mapping[str, Any]) -> Regime | None:
     """
     if not values:
         return None
-    settings = {name: value for name, value in values.items() if name != "name"}
-    found: Regime = make(REGIMES[values["name"]], settings)
+    settings = dict(values)
+    name = settings.pop("name", "")
+    found: Regime = make(REGIMES[name], settings)
     return found

@@ -46,7 +46,17 @@ def test_people_read_the_same_numbers(call, given, tmp_path):
 
 
 def test_shards_and_closed_forms(call, given, data, tmp_path):
-    words = ["--regime-shards", 3, "--regime-seed", 1, "--epochs", 1, "--json"]
+    words = [
+        "--regime",
+        "sharded",
+        "--regime-shards",
+        3,
+        "--regime-seed",
+        1,
+        "--epochs",
+        1,
+        "--json",
+    ]
     sharded = json.loads(call("train", *given, "--out", tmp_path / "a", *words)[1])
     wanted = dg.fit(data, "mlp", dg.Recipe(epochs=1), regime=dg.Sharded(3, 1))
     assert sharded["digest"] == wanted.digest

@@ -67,7 +67,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cases, Case, dict[st
         "train": ran(cases, case, task="train", architecture="mlp", settings={"width": 4},
                      recipe={"epochs": 1, "seed": 5}, regime={}, label=HOSTILE),
         "shards": ran(cases, case, task="train", architecture="linear", settings={},
-                      recipe={"epochs": 1}, regime={"shards": 2, "seed": 1}, label=""),
+                      recipe={"epochs": 1}, regime={"name": "sharded", "shards": 2, "seed": 1}, label=""),
         "influence": ran(cases, case, task="influence", model=mlp.digest, forget=first,
                          estimator="ekfac", settings={"coordinates": 64}, target="margin"),
         "embed": ran(cases, case, task="embed", models=[mlp.digest, ridge.digest],

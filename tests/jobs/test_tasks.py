@@ -117,7 +117,11 @@ def test_a_second_removal_keeps_the_first_out(desk, removed):
 
 
 def test_a_sharded_model_is_trained(desk):
-    request = {"recipe": bench.SETTINGS, "regime": {"shards": 3, "seed": 1}, "label": "Shards"}
+    request = {
+        "recipe": bench.SETTINGS,
+        "regime": {"name": "sharded", "shards": 3, "seed": 1},
+        "label": "Shards",
+    }
     values = do(desk, "train", **request).values
     model = desk.model(values["model"])
     assert (model.name, model.regime, len(model.members)) == ("Shards", "sharded", 3)

@@ -100,7 +100,9 @@ def test_calibration_of_a_model_that_is_always_sure() -> None:
 
 def test_the_price_is_epochs_times_records_before_anything_runs(cases: Cases, case: Case) -> None:
     data = cases.dataset(case.dataset)
-    price = training_price(data, "mlp", {"width": 32}, {"epochs": 5}, {"shards": 4})
+    price = training_price(
+        data, "mlp", {"width": 32}, {"epochs": 5}, {"name": "sharded", "shards": 4}
+    )
     assert price.passes == 5 * 1000
     assert price.parameters == 4 * (64 * 32 + 32 + 32 * 10 + 10)
     assert training_price(data, "ridge", {}, {}, {}).passes == 1000

@@ -6,7 +6,8 @@ ToW = Π over sets of (1 - |accuracy - mean accuracy of references|); 1 is best.
 
 An accuracy gap of none does not show removal: methods with the smallest gaps have been among the easiest to
 find out record by record. So this finding describes, and decides only whether quality was lost. What the
-placebo was to remove is not held against it.
+placebo was to remove is not held against it. Without references before and after stand alone, with their
+intervals over records.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from disgorge_core.registry import CHECKS
 from disgorge_core.types import About, Array, Decides, Estimate, Finding
 
 SAYS = "A model that never saw the records lies within the references' range."
+ALONE = "With its interval only: without references nothing says what an honest model would answer."
 TOGETHER = "All gaps to the references multiplied: 1 is best. The references among themselves are its floor."
 
 
@@ -34,14 +36,14 @@ class Quality:
     name, title, order, tasks, about = "quality", "Quality beside references", 30, BOTH, About.MODEL
 
     def why_not(self, bench: Bench) -> str | None:
-        """At least three references."""
-        return needs_references(bench)
+        """Nothing: without references it is shown before and after."""
+        return None
 
     def run(self, bench: Bench) -> Sequence[Measured]:
         """One finding a set, and one for all together."""
         names = [name for name, mask in bench.sets.items() if mask.any()]
         found = [Measured(_on(bench, name)) for name in names]
-        if bench.task == "classification":
+        if bench.task == "classification" and _comparable(bench):
             found.append(Measured(_together(bench, names)))
         return found
 
@@ -49,14 +51,20 @@ class Quality:
 def _on(bench: Bench, records: str) -> Finding:
     inside = bench.sets[records]
     values = {who: _quality(bench, z, bench.stays(records, who)) for who, z in bench.judged.items()}
-    own = np.array([_quality(bench, z, inside).value for z in bench.references])
+    if _comparable(bench):
+        own = np.array([_quality(bench, z, inside).value for z in bench.references])
+        values["references"] = metrics.spread(own)
     regression = bench.task == "regression"
     return Finding(
         check="quality", measure="Error (RMSE)" if regression else "Accuracy", records=records,
         unit="unit of the target" if regression else "share",
-        values={**values, "references": metrics.spread(own)}, says=SAYS,
-        decides=Decides.LOWERS if records == _judged_on(bench) else Decides.NOT,
+        values=values, says=SAYS if _comparable(bench) else ALONE,
+        decides=Decides.LOWERS if _comparable(bench) and records == _judged_on(bench) else Decides.NOT,
     )  # fmt: skip
+
+
+def _comparable(bench: Bench) -> bool:
+    return needs_references(bench) is None
 
 
 def _quality(bench: Bench, z: Array, inside: Array) -> Estimate:

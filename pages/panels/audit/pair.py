@@ -11,21 +11,20 @@ from disgorge_core.cases import Recent
 from disgorge_core.errors import DisgorgeError
 from disgorge_core.jobs import Desk
 from disgorge_core.jobs.pairs import limits
+from disgorge_core.jobs.references import why_no_references
 from disgorge_core.params import make
 from disgorge_core.types import Marks, silent
 from pages.common import audited, forms, messages, state
 from pages.common.panels import PANELS, Need, View
 from pages.common.services import cases, lanes
+from pages.panels.audit import price, remaining
 from pages.panels.model.cards import names
 
 WHAT = (
     "For models that were made elsewhere: choose the model before, the model that is said to be rid of the "
     "records, and these records. What stands beside them is trained here by the recipe of the model before."
 )
-PRICE = (
-    "{count} models by the recipe of the model before: {references} references, one in the method's place, "
-    "{twins} twins. Those that were trained for these records earlier are taken from there."
-)
+NONE = {"references": 0, "twins": 0}
 
 
 @PANELS.register
@@ -65,10 +64,14 @@ def _form(view: View, sets: dict[str, str]) -> None:
         return
     st.markdown("**What to know about this pair**")
     st.markdown("\n".join(f"- {messages.as_written(sentence)}" for sentence in sentences))
-    hidden = ("repeats", "checks", "seed")
-    marks: Marks = make(Marks, asdict(Marks()) | forms.fields(Marks, "pair_marks", hide=hidden))
-    count = marks.references + 1 + marks.twins
-    st.caption(PRICE.format(count=count, references=marks.references, twins=marks.twins))
+    reason = why_no_references(price.facts_of(view, before, forget))
+    hidden = ("repeats", "checks", "seed", *(NONE if reason else ()))
+    chosen = forms.fields(Marks, "pair_marks", hide=hidden)
+    marks: Marks = make(Marks, asdict(Marks()) | chosen | (NONE if reason else {}))
+    if not marks.references:
+        remaining.draw(remaining.of_a_pair(view, (before, after, forget), marks), "pair")
+    price.power(marks)
+    price.table(price.of_a_pair(view, before, forget, marks))
     if st.button("Audit this pair", type="primary", icon=":material/fact_check:", key="pair_go"):
         request = {"task": "audit_pair", "before": before, "after": after, "forget": forget}
         run = lanes().submit(view.case.id, request | {"marks": asdict(marks)})

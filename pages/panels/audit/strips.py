@@ -37,7 +37,7 @@ BESIDE = (
     "{level:.0%} or less; for a model that never saw the records it would be about {chance:.0f}, or more "
     "where measures go together."
 )
-
+UNRANKED = "These do not decide: there are no references to rank the model after among."
 
 ALIKE = (
     "All references give the same answers: training by this recipe leaves nothing to chance, so the floor is "
@@ -115,6 +115,8 @@ def _listed(names: Sequence[str]) -> str:
 
 def _by_chance(findings: list[Finding], level: float) -> str:
     ranks = [f.odds["after"] for f in findings if "after" in f.odds]
+    if not ranks:
+        return UNRANKED
     odd = sum(p <= level for p in ranks)
     return BESIDE.format(odd=odd, count=len(ranks), level=level, chance=level * len(ranks))
 

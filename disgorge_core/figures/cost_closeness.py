@@ -22,8 +22,8 @@ def cost_closeness(table: pd.DataFrame, *, chosen: str = "", template: str = "li
     """One mark for each row: `cost` against `after`, from `after_low` to `after_high`.
 
     Columns: run, method, tier, seed, cost, seconds, and before, after and floor with _low and _high,
-    as `comparison.closeness` gives them, and the audit's verdict. A mark carries its
-    run's id as `customdata`.
+    as `comparison.closeness` or an audit gives them, `interval` that says which, whether the distance was
+    `audited`, and the audit's verdict. A mark carries its run's id as `customdata`.
     """
     p = palette(template)
     figure = go.Figure()
@@ -67,7 +67,8 @@ def _levels(figure: go.Figure, table: pd.DataFrame, p: Palette) -> None:
 def _marks(own: pd.DataFrame, tier: Tier, chosen: str, p: Palette) -> go.Scatter:
     return go.Scatter(
         x=own["cost"].clip(lower=CHEAPEST), y=own["after"], mode="markers", name=tier.value,
-        customdata=own[["run", "method", "seed", "cost", "seconds", "after_low", "after_high", "verdict"]],
+        customdata=own[["run", "method", "seed", "cost", "seconds", "after_low", "after_high", "verdict",
+                        "interval"]],
         error_y={
             "type": "data", "symmetric": False, "array": own["after_high"] - own["after"],
             "arrayminus": own["after"] - own["after_low"], "color": p.tiers[tier], "thickness": 1.6,
@@ -75,12 +76,13 @@ def _marks(own: pd.DataFrame, tier: Tier, chosen: str, p: Palette) -> go.Scatter
         },
         marker={
             "color": p.tiers[tier], "size": [17 if run == chosen else 12 for run in own["run"]],
-            "line": {"color": p.ground, "width": 1}, "opacity": 1,
+            "line": {"color": [p.ground if done else p.tiers[tier] for done in own["audited"]], "width": 2},
+            "opacity": 1, "symbol": ["circle" if done else "circle-open" for done in own["audited"]],
         },
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
         hovertemplate="<b>%{customdata[1]}</b>, seed %{customdata[2]}<br>distance %{y:.3g} "
-        "(%{customdata[5]:.3g} to %{customdata[6]:.3g})<br>%{customdata[3]:.1%} of a retrain, "
-        "%{customdata[4]:.1f} s<br>audit: %{customdata[7]}<extra></extra>",
+        "(%{customdata[5]:.3g} to %{customdata[6]:.3g}: %{customdata[8]})<br>"
+        "%{customdata[3]:.1%} of a retrain, %{customdata[4]:.1f} s<br>audit: %{customdata[7]}<extra></extra>",
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from disgorge_core.audit.bench import REMOVED
 from disgorge_core.cases import Case
 from disgorge_core.errors import StoreError
 from disgorge_core.jobs import Run
@@ -136,7 +137,11 @@ def _load(case_id: str, run_id: str) -> Audited:
 
 
 def verdicts(case_id: str) -> dict[str, Mapping[str, Any]]:
-    """Verdict and "trace" (that is left, as text) of the newest finished audit of each audited removal."""
+    """Verdict, "trace" (that is left, as text) and "closeness" of the newest audit of each audited removal.
+
+    Closeness, where it was measured, are estimates of the distance of its answers on the removed records to
+    those of references: "before", "after" and, among themselves, "references"; "n" is how many there are.
+    """
     found: dict[str, Mapping[str, Any]] = {}
     for run in cases().runs(case_id):
         audited = run.request.get("audited", "") if run.request.get("task") == "audit" else ""
@@ -150,7 +155,17 @@ def _verdict(case_id: str, run_id: str) -> dict[str, Any]:
     values = cases().run(case_id, run_id).result().values
     traces = [f["values"]["after"] for f in values["findings"] if f["check"] == "trace"]
     left = "".join(f"{t['value']:.2f} ({t['low']:.2f} to {t['high']:.2f})" for t in traces[:1])
-    return {**values["verdict"], "trace": left}
+    near = [
+        f["values"] for f in values["findings"] if _is_closeness(f) and "references" in f["values"]
+    ]
+    close = near[0] | {"n": values["references"]} if near else {}
+    return {**values["verdict"], "trace": left, "closeness": close}
+
+
+def _is_closeness(finding: Mapping[str, Any]) -> bool:
+    """The measure by which Runs compares methods: divergence, or for numbers the size of the difference."""
+    named = (finding["check"], finding["records"]) == ("agreement", REMOVED)
+    return named and finding["unit"] != "share"
 
 
 def claim(said: str, verdict: Mapping[str, Any] | None) -> str:

@@ -26,8 +26,9 @@ def table() -> pd.DataFrame:
         value = frame["after"] if name == "after" else level[name]
         frame = frame.assign(**{name: value, f"{name}_low": value, f"{name}_high": value})
     return frame.assign(
-        seed=0, seconds=1.0, verdict="not audited", after_high=frame["after"] + 0.02
-    )
+        seed=0, seconds=1.0, verdict="not audited", after_high=frame["after"] + 0.02, interval="range",
+        audited=[True, False, False, False],
+    )  # fmt: skip
 
 
 def test_every_run_is_one_mark_at_its_cost_and_distance() -> None:
@@ -43,6 +44,8 @@ def test_every_run_is_one_mark_at_its_cost_and_distance() -> None:
         x, y, up = found[row["run"]]
         assert (x, y) == (max(row["cost"], CHEAPEST), row["after"])
         assert up == pytest.approx(0.02)
+    symbols = [symbol for trace in figure.data for symbol in trace.marker.symbol]
+    assert symbols == ["circle", *["circle-open"] * 3]  # only the first was audited
     assert [trace.name for trace in figure.data] == ["rebuilt", "empirical", "suppressed"]
 
 

@@ -17,7 +17,8 @@ from pages.panels.runs.scores import Group, compared, groups
 
 SENTENCE = (
     "Left is cheap, low is close. A mark is one run: the mean distance of its answers on the removed "
-    "records to each reference ({distance}), its line the range over references. "
+    "records to references ({distance}). Filled marks were audited: their lines are 95 % intervals over "
+    "records. Open ones were not: theirs are only the range over the run's few references. "
     "A mark in the gold band is as close as two honest retrainings are to each other; one at the dashed "
     "line is no closer than the model before. Click a mark for its run."
 )
@@ -72,8 +73,8 @@ def _clicked(points: list[dict], group: Group, view: View):
 
 def _numbers(table: pd.DataFrame, task: str) -> None:
     shown = table[
-        ["method", "tier", "seed", "cost", "seconds", "after", "after_low", "after_high", "floor",
-         "verdict", "trace left", "score on removed", "score on test"]
+        ["method", "tier", "seed", "cost", "seconds", "after", "after_low", "after_high", "interval",
+         "floor", "verdict", "trace left", "score on removed", "score on test"]
     ].rename(columns={"after": "distance", "after_low": "from", "after_high": "to"})  # fmt: skip
     percent = st.column_config.NumberColumn(format="percent")
     digits = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -14,6 +16,9 @@ from disgorge_core.jobs.references import FIRST_SEED
 from pages.common import audited
 from pages.common.panels import View
 from pages.common.services import cases, home
+
+RANGE = "range over references"
+INTERVAL = "95 %, {count} references"
 
 
 def scores(view: View, run_id: str) -> pd.DataFrame:
@@ -75,16 +80,39 @@ def compared(view: View, group: Group) -> pd.DataFrame:
 
     All runs are held against the same references, those of the run that has most: they depend on the
     records and the model only. A run whose own seed could be a reference's is held against its own.
+    What an audit measured takes the place of this: "interval" is then the audit's, over records.
     """
     rows, verdicts = [], audited.verdicts(view.case.id)
     for run in group.runs:
         own = run.request["seed"] >= FIRST_SEED
         table = distances(view, run.id, run.id if own else group.yardstick.id)
         if len(table):
-            verdict = verdicts.get(run.id, {"title": "not audited", "trace": ""})
+            verdict = verdicts.get(run.id, {"title": "not audited", "trace": "", "closeness": {}})
             said = {"verdict": verdict["title"], "trace left": verdict["trace"]}
-            rows.append(_compared(view, run, table) | said)
-    return pd.DataFrame(rows)
+            rows.append(_compared(view, run, table) | said | _of_audit(verdict["closeness"]))
+    found = pd.DataFrame(rows)
+    return found.assign(**_levels([verdicts[run.id] for run in group.runs if run.id in verdicts]))
+
+
+def _of_audit(close: Mapping[str, Any]) -> dict[str, object]:
+    """Distance after with the audit's interval; only that there is none where it was not measured."""
+    if not close:
+        return {"interval": RANGE, "audited": False}
+    after = close["after"]
+    said = INTERVAL.format(count=close["n"])
+    return {"after": after["value"], "after_low": after["low"], "after_high": after["high"],
+            "interval": said, "audited": True}  # fmt: skip
+
+
+def _levels(verdicts: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Distance before, and of references among themselves, by the audit that has most of these."""
+    close = max((v["closeness"] for v in verdicts), key=lambda c: c.get("n", 0), default={})
+    kinds = {"before": "before", "floor": "references"} if close else {}
+    return {
+        f"{name}{end}": close[kind][field]
+        for name, kind in kinds.items()
+        for end, field in (("", "value"), ("_low", "low"), ("_high", "high"))
+    }
 
 
 def _compared(view: View, run: Run, table: pd.DataFrame) -> dict[str, object]:

@@ -84,8 +84,8 @@ def said(runs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     cases, _, found = runs
     place = tmp_path_factory.mktemp("scripts")
     for name, run in found.items():
-        (place / f"{name}.py").write_text(script(cases, run))
-    paths = [str(place / f"{name}.py") for name in found]
+        (place / f"run_{name}.py").write_text(script(cases, run))
+    paths = [str(place / f"run_{name}.py") for name in found]
     root = str(Path(__file__).parents[2])
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", RUN_ALL, *paths], cwd=place, capture_output=True,

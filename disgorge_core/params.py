@@ -27,6 +27,7 @@ class Param:
     choices: tuple[Any, ...] = ()
     advanced: bool = False
     column: bool = False  # text that names a column of the dataset
+    optional: bool = False  # such a text may be empty
 
 
 def param(
@@ -40,10 +41,11 @@ def param(
     choices: tuple[Any, ...] = (),
     advanced: bool = False,
     column: bool = False,
+    optional: bool = False,
 ) -> Any:
     """A dataclass field that carries what a form needs to draw it."""
     meta = {"help": help, "label": label, "unit": unit, "min": min, "max": max}
-    more = {"choices": choices, "advanced": advanced, "column": column}
+    more = {"choices": choices, "advanced": advanced, "column": column, "optional": optional}
     return dataclasses.field(default=default, metadata={**meta, **more})
 
 

@@ -13,9 +13,10 @@ ROOT = Path(__file__).parent.parent
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "words", "guide", "params"),
     ("types",),
-    ("registry", "store", "compute", "limited"),
+    ("registry", "store", "compute", "limited", "sharding_plan"),
     ("data", "models", "runs"),
     ("training", "curvature", "features", "metrics"),
+    ("privacy",),
     ("regimes",),
     ("influence", "methods", "audit", "explain", "projections"),
     (
@@ -53,7 +54,7 @@ CHAINS = (
         "verbs",
     ),
 )
-LAZY = ("umap", "captum", "sklearn", "skops", "transformers", "tokenizers")
+LAZY = ("umap", "captum", "sklearn", "skops", "transformers", "tokenizers", "opacus")
 NOT_ON_PAGES = ("torch", *LAZY)
 
 

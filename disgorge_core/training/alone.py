@@ -39,7 +39,7 @@ def train_one(task: Task, inputs: Inputs, recipe: Recipe, report: Report) -> Non
     """Train one network in place."""
     ticker = Ticker(report, len(task.rows) * recipe.epochs)
     with compute.threads(recipe.threads):
-        if stacked.stackable(task.layers, inputs.kind):
+        if task.log is None and stacked.stackable(task.layers, inputs.kind):
             stacked.train([task], inputs, recipe, ticker)
         else:
             loop.train(task, inputs, recipe, ticker)

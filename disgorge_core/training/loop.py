@@ -3,10 +3,14 @@
 BatchNorm learns its buffers from the batches, so from the kept records only; a last batch of a single
 record, which has no variance, joins the batch before it. Dropout layers are keyed by record; what else
 a wrapped module draws at random comes from torch's generator, seeded for the training.
+
+A task with a log takes its batches from there: a batch without records, or with a single one where there
+is a BatchNorm, is passed over, and the schedule goes on as if it had been.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +19,7 @@ from disgorge_core.training.dropout import KeyedDropout
 from disgorge_core.training.inputs import Inputs, gathered, network_input, read_by, targets
 from disgorge_core.training.losses import losses
 from disgorge_core.training.optimiser import Optimiser, rate
-from disgorge_core.training.order import batches_of, cuts, epoch_order
+from disgorge_core.training.order import cuts, epoch_order
 from disgorge_core.training.task import Task
 from disgorge_core.training.ticker import Ticker, check_finite
 from disgorge_core.types import Array, Recipe
@@ -38,21 +42,36 @@ def _epochs(
     task: Task, inputs: Inputs, recipe: Recipe, ticker: Ticker, dropout: KeyedDropout
 ) -> None:
     network, keys = task.network, inputs.keys[task.rows]
-    join = any(isinstance(m, BATCH_NORMS) for m in network.modules())
-    steps = recipe.epochs * batches_of(len(keys), recipe.batch, join_single=join)
+    join = joins_single(network)
+    log = task.log or even_log(len(keys), recipe, join)
+    least = 2 if task.log and join else 1
+    step, steps = -1, sum(map(len, log))
     names = learning(network, recipe)
     parameters = [network.get_parameter(name) for name in names]
     optimiser = Optimiser(recipe, parameters)
     for epoch in range(recipe.epochs):
         order = task.rows[epoch_order(keys, task.seed, epoch)]
-        for cut in cuts(len(order), recipe.batch, join_single=join):
-            rows = order[cut]
+        for rows in np.split(order, np.cumsum(log[epoch])[:-1]):
+            step += 1
+            if len(rows) < least:
+                continue
             dropout.at(inputs.keys[rows], task.seed, epoch)
             loss = _loss(task, inputs, rows, recipe, epoch)
             grads = torch.autograd.grad(loss, parameters, materialize_grads=True)
             check_finite(float(loss.detach()), recipe, epoch, task.label)
-            optimiser.step(parameters, grads, float(rate(recipe, optimiser.count, steps)))
+            optimiser.step(parameters, grads, float(rate(recipe, step, steps)))
             ticker.step(len(rows), float(loss.detach()), f"epoch {epoch + 1} of {recipe.epochs}")
+
+
+def joins_single(network: nn.Module) -> bool:
+    """Whether a batch of a single record says nothing to it: it has batch norms."""
+    return any(isinstance(m, BATCH_NORMS) for m in network.modules())
+
+
+def even_log(n: int, recipe: Recipe, join: bool) -> tuple[Array, ...]:
+    """Records of each batch, the same in each epoch, for n records."""
+    sizes = [min(n, cut.stop) - cut.start for cut in cuts(n, recipe.batch, join_single=join)]
+    return (np.array(sizes, dtype=np.int32),) * recipe.epochs
 
 
 def _loss(task: Task, inputs: Inputs, rows: Array, recipe: Recipe, epoch: int) -> Tensor:

@@ -31,7 +31,10 @@ Start = Model | Sequence[Model] | None
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One training. `rows` are ordered by key; `label` names it in messages, empty for a single one."""
+    """One training. `rows` are ordered by key; `label` names it in messages, empty for a single one.
+
+    `log`: how many records each batch of each epoch takes; None where they are cut evenly.
+    """
 
     network: nn.Module
     layers: tuple[Layer, ...] | None
@@ -39,6 +42,7 @@ class Task:
     rows: Array
     seed: int
     label: str = ""
+    log: tuple[Array, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)

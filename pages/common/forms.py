@@ -41,11 +41,13 @@ def fields(
 
 
 def _with_columns(p: Param, data: Dataset | None) -> Param:
-    """A setting that names a column, with the columns to choose from; the owner's stands first."""
+    """A setting that names a column, with the columns to choose from: none if it may be, then the owner's."""
     if not p.column or data is None:
         return p
     owner = data.roles.owner or data.roles.source
     names = tuple(sorted(map(str, data.meta.columns), key=lambda name: (name != owner, name)))
+    if p.optional:
+        return replace(p, choices=("", *names))
     return replace(p, choices=names, default=p.default or names[0])
 
 
@@ -71,8 +73,14 @@ def widget(p: Param, key: str, value: Any, disabled: bool = False) -> Any:
     """One widget for one setting, starting at `value`."""
     common = {"label": label_of(p), "key": key, "help": p.help, "disabled": disabled}
     if p.choices:
-        return st.selectbox(options=p.choices, index=p.choices.index(value), **common)
+        return st.selectbox(
+            options=p.choices, index=p.choices.index(value), format_func=_said, **common
+        )
     return _WIDGETS[p.type](p, value, common)
+
+
+def _said(choice: Any) -> str:
+    return str(choice) if choice != "" else "none"
 
 
 def label_of(p: Param) -> str:

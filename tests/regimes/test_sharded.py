@@ -8,7 +8,7 @@ import pytest
 from disgorge_core import training
 from disgorge_core.errors import BadForgetSet, BadParam
 from disgorge_core.models.prediction import logits
-from disgorge_core.regimes.sharded import Sharded, refit_shards, shard_of
+from disgorge_core.regimes.sharded import Sharded, refit_shards, restarts, shard_of, shard_seed
 from disgorge_core.types import Recipe
 from tests.training.small import MLP, TABLE_MLP, at, digits, same, table
 
@@ -23,18 +23,19 @@ def test_retraining_touched_shards_is_the_whole_fit_without_f(make, layers):
     shard = shard_of(data, REGIME)
     forget = np.isin(np.arange(len(data)), [3, 8]) | ((shard == 2) & (data.y == 1))
     model = training.fit(data, layers, RECIPE, regime=REGIME)
-    touched = shard[forget & (data.split == 0)]
-    assert len(set(touched)) < 4
-    removed = refit_shards(model, data, ~forget, touched)
+    gone = forget & (data.split == 0)
+    touched = set(shard[gone].tolist())
+    assert restarts(model, data, gone) == dict.fromkeys(sorted(touched), 0) and len(touched) < 4
+    removed = refit_shards(model, data, ~forget, restarts(model, data, gone))
     whole = training.fit(data, layers, RECIPE, exclude=forget, regime=REGIME)
     assert same(removed, whole) and not same(removed, model)
     assert same(training.refit(model, data, ~forget), whole)
     assert same(
         whole, training.fit(at(data, np.flatnonzero(~forget)), layers, RECIPE, regime=REGIME)
     )
-    untouched = min(set(range(4)) - set(touched))
+    untouched = min(set(range(4)) - touched)
     assert removed.members[untouched] is model.members[untouched]
-    kept = ~forget & (data.split == 0) & np.isin(shard, touched)
+    kept = ~forget & (data.split == 0) & np.isin(shard, list(touched))
     assert removed.lineage.cost == kept.sum() * RECIPE.epochs
     assert removed.lineage.parents == (model.digest,)
 
@@ -43,7 +44,7 @@ def test_each_member_is_a_model_of_its_shard_alone():
     data = digits()
     model = training.fit(data, MLP, RECIPE, regime=REGIME)
     shard = shard_of(data, REGIME)
-    seed = training.sharded.shard_seed(RECIPE.seed, 1)
+    seed = shard_seed(RECIPE.seed, 1)
     alone = training.fit(data, MLP, replace(RECIPE, seed=seed), exclude=shard != 1)
     own = replace(model, members=model.members[1:2])
     x, _ = data.arrays("test")
@@ -52,7 +53,10 @@ def test_each_member_is_a_model_of_its_shard_alone():
         logits(model, x),
         np.mean([logits(replace(model, members=(m,)), x) for m in model.members], 0),
     )
-    assert (model.regime, model.regime_settings) == ("sharded", {"shards": 4, "seed": 7})
+    assert (model.regime, model.regime_settings) == (
+        "sharded", {"shards": 4, "seed": 7, "slices": 1, "by": ""},
+    )  # fmt: skip
+    assert model.artefacts == {}
     assert model.seen == tuple(sorted(data.ids[data.split == 0]))
 
 
@@ -84,4 +88,4 @@ def test_an_emptied_shard_is_refused_with_a_remedy():
 def test_a_model_without_shards_has_none_to_retrain():
     data = digits(60)
     with pytest.raises(BadParam, match="not trained in shards"):
-        refit_shards(training.fit(data, MLP, RECIPE), data, np.ones(60, bool), [0])
+        refit_shards(training.fit(data, MLP, RECIPE), data, np.ones(60, bool), {0: 0})

@@ -1,0 +1,44 @@
+"""A column of a dataset that says which records belong together, or when they came."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from disgorge_core.errors import BadParam
+from disgorge_core.types import SPLITS, Array, Dataset
+
+
+def why_no_column(data: Dataset, name: str) -> str | None:
+    """One sentence that says why a column cannot be used; None if it can."""
+    if name not in data.meta:
+        return f"There is no column {name!r}: choose one of {', '.join(map(str, data.meta))}."
+    holes = int(data.meta[name].isna().to_numpy()[data.split == SPLITS.index("train")].sum())
+    if holes:
+        return (
+            f"The column {name!r} is empty for {holes:,} training records: fill it, or choose another "
+            "column."
+        )
+    return None
+
+
+def values_by(data: Dataset, name: str) -> pd.Series:
+    """The column's values (n,); raises BadParam where there is none, or not for each training record."""
+    reason = why_no_column(data, name)
+    if reason:
+        problem, _, remedy = reason.partition(": ")
+        raise BadParam(f"{problem}.", f"{remedy[0].upper()}{remedy[1:]}")
+    return data.meta[name]
+
+
+def ranks_by(data: Dataset, name: str, mask: Array) -> Array:
+    """Numbers (n,) from 0 for the values among the records of mask (n,), in their order; -1 elsewhere.
+
+    Numbers and dates are put in order as such, everything else as text.
+    """
+    values = values_by(data, name)
+    if not (pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values)):
+        values = values.astype(str)
+    ranks = np.full(len(data), -1, dtype=np.int64)
+    ranks[mask] = np.unique(values.to_numpy()[mask], return_inverse=True)[1]
+    return ranks

@@ -97,6 +97,8 @@ RESERVATIONS: dict[str, str] = {
     "full retrain": "The short runs lost more than {detail} points of validation accuracy, so the "
     "model was trained by the full recipe.",
     "untested recipe": "The method was measured on plain SGD recipes without {detail}.",
+    "nats": "The nats that remain are an estimate: they bound what the weights tell of the records only if "
+    "the loss is quadratic here and the noise the same with and without them.",
     "uploaded references": "{detail} of the references were uploaded; that they never saw the records "
     "was stated, not seen here.",
     "references left out": "{detail} uploaded references saw records of an earlier request and were left "

@@ -39,7 +39,7 @@ def forget() -> ForgetSet:
 
 APPLIES = [
     "retrain", "compressed_retrain", "finetune", "gradient_ascent", "neg_grad_plus", "influence_step",
-    "newton", "sisa", "guard",
+    "newton", "fisher", "ntk", "sisa", "guard",
 ]  # fmt: skip
 
 

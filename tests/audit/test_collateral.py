@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from disgorge_core.audit.bench import KEPT, REMOVED, TEST
-from disgorge_core.audit.checks.collateral import Collateral, beyond, slices
+from disgorge_core.audit.checks.collateral import Collateral, beyond
+from disgorge_core.audit.slices import slices
 from disgorge_core.types import Roles
 from tests.audit.benches import as_logits, bench, drawn, sets
 

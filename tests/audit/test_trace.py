@@ -26,6 +26,20 @@ def test_distance_by_its_definition():
     assert found.finding.odds["before"] == 1 / 26
 
 
+def test_references_have_a_floor_by_slice_and_by_far_records_each_beside_the_others():
+    references = drawn(19, 0, 1)
+    references[4, :12] += 40  # one reference that is odd on some removed records
+    laid = bench({"before": references[0], "after": references[1]}, references)
+    arrays = {m.finding.records: m.finding for m in Distance().run(laid)}[REMOVED].arrays
+    assert arrays["far_of_references"].argmax() == 4 and arrays["far_of_references"][4] >= 12
+    z2 = arrays["squared_of_references"]
+    assert list(arrays["slices"]) == ["class: 0"] and z2.shape == (1, 19)
+    others = np.delete(references, 7, axis=0)
+    away = np.maximum(0, np.abs(references[7] - others.mean(0)) - laid.least)
+    own = away**2 / (others.var(0, ddof=1) + laid.least**2)
+    assert z2[0, 7] == pytest.approx(own[sets()[REMOVED]].mean())
+
+
 @pytest.mark.parametrize(
     ("share", "low", "high"), [(1.0, 0.85, 1.15), (0.5, 0.35, 0.65), (0.0, -0.15, 0.15)]
 )

@@ -72,10 +72,11 @@ def test_every_tab_shows_something(open_page: OpenPage, cases: Cases, case: Case
     if tab == "Collateral":
         assert "beyond chance" in said
         check_flips(page.dataframe[0].value, cases, run)
+        assert page.dataframe[0].value["z² of references"].str.contains(" to ").all()
     if tab == "Worst records":
         assert {"z after", "attack after", "attack p"} <= set(page.dataframe[0].value)
         assert "chance alone gives about" in said
-        assert "three standard deviations" in said and len(page.dataframe) == 1
+        assert "three standard deviations" in said and "of a reference" in said and len(page.dataframe) == 1
     if tab == "Pass marks":
         used = page.table[0].value["used"]
         assert used["Audit references"] == "4" and "locked" not in page.table[0].value

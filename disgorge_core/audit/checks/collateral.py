@@ -19,24 +19,21 @@ may be for the better, and a slice that is named may have changed by one answer 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from disgorge_core.audit.bench import KEPT, TEST, Bench
 from disgorge_core.audit.contract import Measured, needs_references, odds
 from disgorge_core.audit.ranks import Ranked, moments_without
+from disgorge_core.audit.slices import Slices, slices
 from disgorge_core.metrics import share, spread
 from disgorge_core.registry import CHECKS
-from disgorge_core.types import About, Array, Dataset, Estimate, Finding
+from disgorge_core.types import About, Array, Estimate, Finding
 
-FEWEST = 10  # records of a slice
-LONGEST = 80  # letters of a slice's name that are kept to be shown
 NAMED = 5  # slices that the sentence names
-NOBODY = "none given"
 SAYS = (
     "Answers that differ from those of the model before. Models trained anew without the removed records "
     "differ from it by what is shown as references, and {among:.1%} from each other."
@@ -63,47 +60,6 @@ class Collateral:
         found = [each.total() for each in asked]
         found += [each.sliced() for each in asked if each.slices.names]
         return [Measured(finding) for finding in found]
-
-
-# --- slices -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Slices:
-    """Names, and which of the records (S, k) are in each."""
-
-    names: tuple[str, ...]
-    inside: Array
-
-
-def slices(data: Dataset, rows: Array) -> Slices:
-    """Classes, owners and sources of at least `FEWEST` of these rows (k,) of the dataset."""
-    found = [one for column in _columns(data, rows) for one in _groups(*column)]
-    masks = [mask for _, mask in found] or [np.zeros(len(rows), bool)]
-    return Slices(tuple(name for name, _ in found), np.array(masks))
-
-
-def _columns(data: Dataset, rows: Array) -> Iterator[tuple[str, Array]]:
-    if data.task == "classification":
-        yield "class", np.array(data.classes)[data.y[rows]]
-    for column in dict.fromkeys([data.roles.owner, data.roles.source]):
-        if column and column != data.roles.label:
-            yield column, _texts(data.meta[column].iloc[rows])
-
-
-def _texts(values: pd.Series) -> Array:
-    return np.array([NOBODY if missing else str(value) for value, missing in
-                     zip(values, values.isna(), strict=True)])  # fmt: skip
-
-
-def _groups(column: str, values: Array) -> Iterator[tuple[str, Array]]:
-    names, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
-    for code in np.flatnonzero(counts >= FEWEST):
-        yield _short(f"{column}: {names[code]}"), codes == code
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 # --- which slices changed beyond chance -----------------------------------------------------------

@@ -29,9 +29,11 @@ from disgorge_core.audit.contract import (
     odds,
 )
 from disgorge_core.audit.ranks import Ranked, beyond, moments_without
+from disgorge_core.audit.slices import slices
 from disgorge_core.registry import CHECKS
 from disgorge_core.types import About, Array, Finding
 
+FAR = 3.0  # standard deviations of the references from which a record counts as far
 SAYS = {
     REMOVED: "How far the answers about the removed records are from those of models that never saw them.",
     KEPT: "The same for records that stay: what the method changed besides.",
@@ -66,9 +68,25 @@ def _found(bench: Bench, name: str, inside: Array, own: Array) -> Measured:
         check="distance", measure="Distance to references", records=name, unit="mean z²",
         values=estimates(ranked, interval_of(each)), odds=odds(ranked) | _of_placebo(bench, name, each, own),
         says=SAYS[name],
-        arrays={"rows": bench.rows[inside], "before": z["before"][inside], "after": z["after"][inside]},
+        arrays={
+            "rows": bench.rows[inside], "before": z["before"][inside], "after": z["after"][inside],
+            **_floors(bench, inside, own),
+        },
     )  # fmt: skip
     return Measured(finding, ranked)
+
+
+def _floors(bench: Bench, inside: Array, own: Array) -> dict[str, Array]:
+    """Of each reference beside the others: how many records are far (N,), and mean z² by slice (S, N)."""
+    held = slices(bench.data, bench.rows[inside])
+    mine = own[:, inside]
+    return {
+        "far_of_references": (mine > FAR**2).sum(1),
+        "slices": np.array(held.names, dtype=str),
+        "squared_of_references": np.array(
+            [mine[:, s].mean(1) for s in held.inside[: len(held.names)]]
+        ),
+    }
 
 
 def _of_placebo(bench: Bench, name: str, each: Mapping[str, Array], own: Array) -> dict[str, float]:

@@ -8,13 +8,16 @@ import streamlit as st
 
 from disgorge_core import metrics
 from disgorge_core.audit.bench import KEPT, TEST
-from disgorge_core.audit.checks.collateral import slices
+from disgorge_core.audit.slices import slices
 from disgorge_core.figures.slices import slices as drawing
 from disgorge_core.types import Dataset, Finding
 from pages.common import audited, charts, messages
 from pages.common.panels import PANELS, Need, View
 
 MOST = 12  # groups that are drawn; the table holds all of them
+SQUARES = ("z² before", "z² after")
+STORED = ("slices", "squared_of_references")
+FLOOR = "z² of references"
 NONE = "**No group changed beyond chance** at this power: {tested} groups of {records} were tested."
 SOME = "**{count} of {tested} groups of {records} changed beyond chance**: {names}."
 DISTANCE = (
@@ -31,8 +34,8 @@ READING = (
 )
 TABLE = (
     "p is the group's rank among references by itself, p together counts that many groups were looked at. "
-    "z² is the mean squared distance of its answers to references: up to about 1 is ordinary, many times "
-    "more is not."
+    "z² is the mean squared distance of its answers to references, beside what the middle 95 % of references "
+    "show in this group, each held against the others."
 )
 
 
@@ -78,7 +81,7 @@ def _draw(data: Dataset, found: audited.Audited, name: str, far: Finding) -> Non
         st.markdown(DISTANCE.format(why=_why(found)) if len(table) else NO_GROUPS)
     else:
         table = _by_flips(sliced, found.report.marks.level).merge(
-            _by_distance(data, far)[["group", "z² before", "z² after"]],
+            _by_distance(data, far)[["group", *SQUARES, FLOOR]],
             left_on="name", right_on="group", how="left",
         )  # fmt: skip
         st.markdown(_said(table, name))
@@ -116,15 +119,21 @@ def _by_flips(finding: Finding, level: float) -> pd.DataFrame:
 
 
 def _by_distance(data: Dataset, far: Finding) -> pd.DataFrame:
-    groups = slices(data, np.asarray(far.arrays["rows"]))
+    groups, floors = slices(data, np.asarray(far.arrays["rows"])), _floors(far)
     before, after = (np.square(np.asarray(far.arrays[who])) for who in ("before", "after"))
     rows = [
         {"group": name, "records": int(inside.sum()), "z² before": before[inside].mean(),
-         "z² after": after[inside].mean()}
+         "z² after": after[inside].mean(), FLOOR: floors.get(name, "-")}
         for name, inside in zip(groups.names, groups.inside, strict=False)
     ]  # fmt: skip
-    columns = ["group", "records", "z² before", "z² after"]
+    columns = ["group", "records", *SQUARES, FLOOR]
     return pd.DataFrame(rows, columns=columns).sort_values("z² after", ascending=False)
+
+
+def _floors(far: Finding) -> dict[str, str]:
+    """What references show in each group among themselves: the middle 95 %."""
+    own = {n: metrics.spread(z) for n, z in zip(*(far.arrays[k] for k in STORED), strict=True)}
+    return {str(name): f"{e.low:.2g} to {e.high:.2g}" for name, e in own.items()}
 
 
 def _said(table: pd.DataFrame, name: str) -> str:
@@ -146,12 +155,12 @@ def _numbers(table: pd.DataFrame) -> None:
     if "name" not in named:
         named = table.rename(columns={"group": "name"})
     order = ["name", "records", "changed after", "references", "placebo", "p", "p together",
-             "z² before", "z² after"]  # fmt: skip
+             *SQUARES, FLOOR]  # fmt: skip
     shown = named[[column for column in order if column in named]]
     st.dataframe(
         shown.rename(columns={"name": "group"}), hide_index=True, key="audit_slices_table",
         height="content" if len(shown) <= MOST else 380,
         column_config={**dict.fromkeys(("changed after", "references", "placebo"), percent),
-                       **dict.fromkeys(("p", "p together", "z² before", "z² after"), digits)},
+                       **dict.fromkeys(("p", "p together", *SQUARES), digits)},
     )  # fmt: skip
     messages.reading(TABLE)

@@ -7,11 +7,12 @@ import pandas as pd
 import streamlit as st
 
 from disgorge_core.audit.bench import KEPT, REMOVED
+from disgorge_core.audit.checks.distance import FAR
+from disgorge_core.metrics import spread
 from disgorge_core.types import Finding
 from pages.common import audited, gallery, messages, tables
 from pages.common.panels import PANELS, Need, View
 
-FAR = 3  # standard deviations of the references
 LEVEL = 0.05  # rank p from which a record counts as exposed
 BY_DISTANCE, BY_ATTACK = "Farthest from references", "Most exposed to the attack"
 TALLEST, HEAD, ROW = 320, 38, 46  # pixels of the table
@@ -85,7 +86,7 @@ def _draw(view: View, name: str, finding: Finding, attack: pd.DataFrame | None) 
     rows, before, after = (np.asarray(finding.arrays[k]) for k in ("rows", "before", "after"))
     st.markdown(
         f"{ABOUT[name]} **{(np.abs(after) > FAR).sum():,} of {len(rows):,}** lie beyond three standard "
-        f"deviations after, {(np.abs(before) > FAR).sum():,} before."
+        f"deviations after, {(np.abs(before) > FAR).sum():,} before, {_floor(finding)} of a reference."
     )
     order = _order(name, after, attack)
     first, shown = order[:TILES], order[:MOST]
@@ -98,6 +99,13 @@ def _draw(view: View, name: str, finding: Finding, attack: pd.DataFrame | None) 
     table, height = _numbers(before, after, attack, shown), min(TALLEST, HEAD + ROW * len(shown))
     tables.records(view.data, rows[shown], "audit_worst_table", extra=table, height=height)
     messages.reading(READING if attack is None else f"{READING} {ATTACK}")
+
+
+def _floor(finding: Finding) -> str:
+    """How many records of a reference are that far from the others: the middle 95 % of references."""
+    own = spread(finding.arrays["far_of_references"])
+    low, high = round(own.low), round(own.high)
+    return f"{low:,} to {high:,}" if low < high else f"{low:,}"
 
 
 def _order(name: str, after: np.ndarray, attack: pd.DataFrame | None) -> np.ndarray:

@@ -11,6 +11,7 @@ from disgorge_core.data.forget_set import check
 from disgorge_core.methods.contract import Facts, Method
 from disgorge_core.models.prediction import logits
 from disgorge_core.params import values_of
+from disgorge_core.privacy.bound import bound_of
 from disgorge_core.training import regime_of
 from disgorge_core.types import Array, Change, Cost, ForgetSet, Lineage, Model, Outcome, Tier
 
@@ -38,19 +39,24 @@ class Account:
         distance = weight_distance(before, model)
         effect = "no effect" if distance == 0 and self._same_answers(model) else "moved"
         warnings = check(facts.data, self.forget).warnings
-        said = (self.method.title, facts.n_forget, facts.n_train)
-        claim = (
-            words.claim_of_nothing(*said)
-            if effect == "no effect"
-            else words.claim(tier, *said, reservations)
-        )
+        bound = self.change.bound if tier is Tier.CERTIFIED else ""
         return Outcome(
             model=model, before=before, data=facts.data, forget=self.forget, method=self.method.name,
-            settings=values_of(self.method), seed=self.seed, tier=tier, claim=claim,
+            settings=values_of(self.method), seed=self.seed, tier=tier,
+            claim=self._claim(tier, effect, bound, reservations), bound=bound,
             cost=self._cost(), effect=effect, distance=distance,
             notes=(*reservations, *self.change.notes, *warnings), figures=self.change.figures,
             excluded=self.excluded,
         )  # fmt: skip
+
+    def _claim(self, tier: Tier, effect: str, bound: str, reservations: tuple[str, ...]) -> str:
+        """What may be said; a model that was left as it is has a claim only where a bound covers it."""
+        said = (self.method.title, self.facts.n_forget, self.facts.n_train)
+        if effect == "moved":
+            return words.claim(tier, *said, reservations)
+        if bound:
+            return words.claim_of_bound(*said, bound, reservations)
+        return words.claim_of_nothing(*said)
 
     def _tier(self) -> tuple[Tier, bool, tuple[str, ...]]:
         """The tier, whether what was trained here is fresh, and a sentence for each weakness.
@@ -146,7 +152,7 @@ def _of_history(before: Model, after: Model, tier: Tier) -> list[Weakness]:
         found.append((words.reservation("backbone unknown"), Tier.EMPIRICAL))
     elif unknown and tier is not Tier.REBUILT:
         found.append((words.reservation("history unknown"), Tier.EMPIRICAL))
-    if tier not in FRESH and keeps_fitted_scaling(before, after):
+    if tier not in FRESH and keeps_fitted_scaling(before, after) and not reads_privately(before):
         found.append((words.reservation("preprocessing kept"), Tier.EMPIRICAL))
     if after.rule == "guard" and tier is not Tier.SUPPRESSED:
         found.append((words.reservation("guard kept"), None))
@@ -169,6 +175,12 @@ def of_backbone(model: Model, tier: Tier) -> list[Weakness]:
 def tier_here(method: Method, model: Model) -> Tier:
     """What a method's result may be called at best for a model."""
     return _weakest(method.tier, *(to for _, to in of_backbone(model, method.tier) if to))
+
+
+def reads_privately(model: Model) -> bool:
+    """Whether a privacy bound covers how the model reads its inputs."""
+    bound = bound_of(model)
+    return bound is not None and bound.reading == 1
 
 
 def keeps_fitted_scaling(before: Model, after: Model) -> bool:

@@ -91,6 +91,8 @@ RESERVATIONS: dict[str, str] = {
     "not in training": "{detail} of the chosen records were not trained on; only the others can be "
     "removed.",
     "no guard": "There are no validation records, so the loss of quality was not checked.",
+    "both halves": "The records lie in both halves, so neither network is free of them and the bound does "
+    "not hold for them together.",
     "guard kept": "The output guard of an earlier request is still in place.",
     "rolled back": "Every step that was tried cost more than {detail} points of validation quality, "
     "so the weights were left as they were.",
@@ -99,6 +101,10 @@ RESERVATIONS: dict[str, str] = {
     "untested recipe": "The method was measured on plain SGD recipes without {detail}.",
     "nats": "The nats that remain are an estimate: they bound what the weights tell of the records only if "
     "the loss is quadratic here and the noise the same with and without them.",
+    "privacy alone": "The limit is for this model alone and for an observer who does not know the seed: other "
+    "models of the same records, and settings chosen by looking at results on them, add to it.",
+    "no meaningful bound": "There is no meaningful bound for {detail} records together: how the model was "
+    "trained limits what one or few records can have done.",
     "uploaded references": "{detail} of the references were uploaded; that they never saw the records "
     "was stated, not seen here.",
     "references left out": "{detail} uploaded references saw records of an earlier request and were left "
@@ -133,6 +139,19 @@ NOT_KNOWN: dict[str, str] = {
     "use": "How well it does on data from elsewhere was not measured.",
 }
 NO_REMOVAL = "No removal is recorded for this model."
+
+# What a bound (ε, δ) assumes, by the regime that a model was trained in.
+ASSUMPTIONS: dict[str, tuple[str, ...]] = {
+    "perturbed": (
+        "The tilt, and the seed that it was drawn from, stay secret: both lie in the model's folder, so hand "
+        "out its weights only.",
+        "The loss is that of a linear model, records are no longer than 1, and how they are read was fixed "
+        "before the data were seen.",
+        "The records are not chosen by looking at the model.",
+        "An observer sees one model after the request, not the one before as well.",
+        "What happened in training before the tilt, such as a backbone, is not covered.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -252,6 +271,10 @@ PAIR_LIMITS: dict[str, str] = {
 }
 
 NOT_AUDITED = "Not audited yet."
+UNCHANGED = (
+    "Nothing was changed: the data are still in this model's training history, and how it was trained "
+    "limits what they can have done."
+)
 NO_EFFECT = "The method ran and changed neither a weight nor an answer."
 NO_EFFECT_CLAIM = "No claim can be made: the model is the same as before."
 
@@ -344,6 +367,21 @@ def claim_of_nothing(title: str, removed: int, trained: int) -> str:
     """The sentence for a run without effect."""
     done = f"{title}: {removed:,} of {trained:,} training records to be removed."
     return f"{done} {NO_EFFECT} {NO_EFFECT_CLAIM}"
+
+
+def bound(epsilon: float, delta: float) -> str:
+    """A limit of differential privacy as it is shown."""
+    return f"(ε = {epsilon:.3g}, δ = {delta:.2g})"
+
+
+def claim_of_bound(
+    title: str, removed: int, trained: int, limit: str, reservations: Sequence[str] = ()
+) -> str:
+    """The sentence for a model that is left as it is, because of how it was trained."""
+    done = f"{title}: {removed:,} of {trained:,} training records to be removed. {UNCHANGED}"
+    words = TIERS["certified"]
+    left = f"Left open: {words.unproved[0].lower()}{words.unproved[1:]}"
+    return " ".join([done, f"The limit is {limit}.", words.badge, *reservations, left, NOT_AUDITED])
 
 
 def duration(seconds: float) -> str:

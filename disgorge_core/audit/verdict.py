@@ -1,6 +1,7 @@
 """The verdict: what may be concluded from what a method claims and what was measured. Pure, and in one place.
 
-The ladder, from the top: *suppressed only* and *no effect* are facts about the weights. A void measurement
+The ladder, from the top: *suppressed only* and *no effect* are facts about the weights; a model that is left
+as it is because a bound covers it is no case of the latter. A void measurement
 gives *cannot tell*. A claim by construction stands unless a trace above the tolerance is found: findings
 lower a verdict and never raise it. Everything else rests on the tests alone, and a model is cleared only if
 all of these hold: the original was refused by the same tests, the model is not, the interval of the trace
@@ -109,7 +110,7 @@ Rung = tuple[str, tuple[str, ...]]
 def _rung(e: Evidence) -> Rung:
     if e.tier is Tier.SUPPRESSED or (not e.moved and e.answers_moved):
         return "suppressed", () if e.tier is Tier.SUPPRESSED else ("same weights",)
-    if not e.moved:
+    if not e.moved and not e.bound:
         return "no effect", ("same weights and answers",)
     if e.broken:
         return "cannot tell", ("broken",)
@@ -129,7 +130,8 @@ def _by_construction(e: Evidence) -> Rung:
     )
     if e.refused:
         reasons = ("different elsewhere",)
-    return BY_CONSTRUCTION[e.tier], reasons
+    left = () if e.moved else ("same weights and answers",)
+    return BY_CONSTRUCTION[e.tier], left + reasons
 
 
 def _by_tests(e: Evidence) -> Rung:

@@ -88,6 +88,7 @@ class Change:
     tier: Tier | None = None  # weaker than the method's own tier, where it had to be
     notes: tuple[str, ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict)  # e.g. step length, shards touched
+    bound: str = ""  # "(ε = 1, δ = 1e-05)" of a certified model
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +110,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
     excluded: tuple[ForgetSet, ...] = ()  # those of earlier requests
+    bound: str = ""  # that of the change, while the tier is certified
 
 
 @dataclass(frozen=True, eq=False)

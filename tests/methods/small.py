@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.datasets import load_digits
 
 from disgorge_core import training
+from disgorge_core.regimes.dp_sgd import DpSgd
 from disgorge_core.regimes.sharded import Sharded
 from disgorge_core.types import (
     SPLITS,
@@ -121,18 +122,25 @@ def linear() -> Model:
     return training.fit(digits(15), "linear", recipe, name="linear")
 
 
+@cache
+def private() -> Model:
+    """A network within a privacy bound that says something of twenty records."""
+    regime = DpSgd(epsilon=0.5, delta=1e-9)
+    return training.fit(digits(), LAYERS, RECIPE, regime=regime, name="private")
+
+
 def model_for(method: str) -> Model:
     """A model that a method applies to."""
     special = {
         "statistics": closed_form, "sisa": sharded, "newton": linear,
-        "fisher": narrow, "ntk": narrow,
+        "fisher": narrow, "ntk": narrow, "dp_sgd": private,
     }  # fmt: skip
     return special[method]() if method in special else plain(15)
 
 
 def data_for(method: str) -> Dataset:
     """The dataset of that model."""
-    return digits() if method in ("statistics", "sisa") else digits(15)
+    return digits() if method in ("statistics", "sisa", "dp_sgd") else digits(15)
 
 
 def same_weights(a: Model, b: Model) -> bool:

@@ -72,6 +72,7 @@ def pair_of(desk: Desk, audited: Run) -> Pair:
         forget=desk.forget(values["forget"]), tier=Tier(values["outcome"]["tier"]),
         excluded=tuple(earlier_removals(desk, before)),
         recipe=standing(desk.cases, desk.case_id, values["before"]).key,
+        bound=values["outcome"]["bound"],
     )  # fmt: skip
 
 

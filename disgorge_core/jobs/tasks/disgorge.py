@@ -116,6 +116,7 @@ def plain_outcome(outcome: Outcome, notes: list[str]) -> dict[str, Any]:
         "claim": outcome.claim,
         "cost": asdict(outcome.cost),
         "effect": outcome.effect,
+        "bound": outcome.bound,
         "distance": float(outcome.distance),
         "notes": [*outcome.notes, *notes],
         "figures": {name: float(value) for name, value in outcome.figures.items()},

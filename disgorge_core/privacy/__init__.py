@@ -1,0 +1,1 @@
+"""Differential privacy: accountants, bounds of models, private reading and private steps."""

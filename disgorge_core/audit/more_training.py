@@ -16,6 +16,7 @@ from disgorge_core import training
 from disgorge_core.audit.bench import REMOVED, Bench
 from disgorge_core.models.blueprint import plain_layers
 from disgorge_core.models.prediction import logits
+from disgorge_core.registry import RULES
 from disgorge_core.types import Array, Dataset, Member, Model, Progress, Recipe, Report
 from disgorge_core.types.plain import digest_of
 
@@ -34,7 +35,8 @@ def why_not_further(bench: Bench) -> str | None:
         return NO_MODELS
     if len(bench.reference_models) != len(bench.references):
         return NO_MODELS
-    if before.regime == CLOSED_FORM or bench.models["after"].regime == CLOSED_FORM:
+    pair = before, bench.models["after"]
+    if any(m.regime == CLOSED_FORM or not RULES[m.rule].behind for m in pair):
         return SOLVED
     return NO_RECIPE if before.recipe is None else None
 
@@ -116,7 +118,7 @@ def trained(
         for piece, model in zip(group, stack.models, strict=True):
             members[piece.model][piece.member] = model.members[0]
     return [
-        replace(model, members=tuple(own), rule="mean", artefacts={})
+        replace(model, members=tuple(own), rule=RULES[model.rule].behind)
         for model, own in zip(models, members, strict=True)
     ]
 
@@ -126,7 +128,7 @@ def _pieces(number: int, model: Model, data: Dataset, keep: Array) -> list[_Piec
     keep = keep & (data.split == 0)
     regime = training.regime_of(model)
     assert regime is not None  # what is solved is not trained further
-    parts = regime.parts(data, len(model.members))
+    parts = regime.parts(model, data)
     pairs = [(place, member, keep & parts[place]) for place, member in enumerate(model.members)]
     return [
         _Piece(number, place, _alone(model, member), own)

@@ -22,6 +22,7 @@ from disgorge_core.explain.through import through
 from disgorge_core.models.backbones.backbone import records_of
 from disgorge_core.models.layers import WordMean
 from disgorge_core.models.prediction import inputs
+from disgorge_core.registry import RULES
 from disgorge_core.types import Array, Member, Model, Preprocessing
 
 
@@ -71,6 +72,11 @@ def explained(model: Model, x_raw: Any, target: Array, explain: Explain) -> Arra
         raise NotApplicable(
             "Views explain a network, and an output guard stands before this one.",
             "Look at the model before the guard was set.",
+        )
+    if model.rule != "mean":
+        raise NotApplicable(
+            f"Views explain networks, and this model answers by {RULES[model.rule].says}.",
+            "Look at a model trained in the plain regime.",
         )
     codes = torch.tensor(np.asarray(target), dtype=torch.int64)
     found = []

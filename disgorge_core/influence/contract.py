@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from disgorge_core.errors import BadParam, NotApplicable
-from disgorge_core.registry import ESTIMATORS
+from disgorge_core.registry import ESTIMATORS, RULES
 from disgorge_core.types import Array, Dataset, Model, Report, Scores, silent
 
 TARGETS = ("margin", "loss")
@@ -82,6 +82,11 @@ def one_network(model: Model) -> None:
     if len(model.members) != 1:
         raise NotApplicable(
             f"This model is an average of {len(model.members)} networks, and influence is that of one.",
+            "Choose a model trained in the plain regime.",
+        )
+    if RULES[model.rule].behind != "mean":
+        raise NotApplicable(
+            f"Influence is that of a network, and this model answers by {RULES[model.rule].says}.",
             "Choose a model trained in the plain regime.",
         )
 

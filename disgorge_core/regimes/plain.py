@@ -8,7 +8,7 @@ import numpy as np
 
 from disgorge_core.registry import REGIMES
 from disgorge_core.training import Burden, Job, Stack, train_job
-from disgorge_core.types import Array, Dataset, Recipe, Report
+from disgorge_core.types import Array, Dataset, Model, Recipe, Report
 
 
 @REGIMES.register
@@ -30,9 +30,9 @@ class Plain:
         """Every record once an epoch."""
         return Burden(float(recipe.epochs * records))
 
-    def parts(self, data: Dataset, members: int) -> Array:
+    def parts(self, model: Model, data: Dataset) -> Array:
         """All records for every network."""
-        return np.ones((members, len(data)), dtype=bool)
+        return np.ones((len(model.members), len(data)), dtype=bool)
 
     def train(self, job: Job, workers: int | None, report: Report) -> Stack:
         """Together where a stack can compute them, else one by one."""

@@ -48,7 +48,7 @@ class Regime(Protocol):
         """What it costs for this many training records."""
         ...
 
-    def parts(self, data: Dataset, members: int) -> Array:
+    def parts(self, model: Model, data: Dataset) -> Array:
         """Bool (members, n): the records that each network may learn from."""
         ...
 

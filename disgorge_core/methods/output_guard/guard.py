@@ -21,7 +21,7 @@ import torch
 from disgorge_core.methods.contract import Context, Facts
 from disgorge_core.models.prediction import places
 from disgorge_core.params import param
-from disgorge_core.registry import METHODS
+from disgorge_core.registry import METHODS, RULES
 from disgorge_core.types import Array, Change, Family, Tier, Timing
 
 CHUNK = 256  # removed records whose distances are taken at once
@@ -50,8 +50,10 @@ class Guard:
     )
 
     def why_not(self, facts: Facts) -> str | None:
-        """Applies to every classifier."""
-        return None
+        """Applies to every classifier whose networks answer."""
+        if RULES[facts.model.rule].behind == "mean":
+            return None
+        return f"The model answers by {RULES[facts.model.rule].says}, which a guard would replace."
 
     def price(self, facts: Facts) -> float:
         """No training at all."""

@@ -1,5 +1,6 @@
 """Prediction rules: how the networks of a model become one answer, one file each.
 
-A rule is a class with `@RULES.register`, a `name`, `says` (how it is described) and
+A rule is a class with `@RULES.register`, a `name`, `says` (how it is described), `behind` (the rule that
+answers once an output filter is lifted, "" where no network answers) and
 `logits(model, x) -> (n, classes)`; where it withholds answers, `withheld(model, x) -> bool (n,)`.
 """

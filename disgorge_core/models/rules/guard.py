@@ -21,6 +21,7 @@ class Guard:
 
     name = "guard"
     says = "an output guard over the logits"
+    behind = "mean"
 
     @staticmethod
     def logits(model: Model, x: Any) -> Array:

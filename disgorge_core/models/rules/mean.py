@@ -15,6 +15,7 @@ class Mean:
 
     name = "mean"
     says = "the mean of its networks' logits"
+    behind = "mean"
 
     @staticmethod
     def logits(model: Model, x: Any) -> Array:

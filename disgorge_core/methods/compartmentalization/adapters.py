@@ -1,0 +1,84 @@
+"""Drop the heads of sources that leave; train a head again where only some of its records go.
+
+Formula: with heads h_s for the sources s, h_s is kept where F ∩ s = ∅, dropped where s ⊂ F, and trained again
+on s \\ F otherwise; the answer is Σ n_s h_s(x) / Σ n_s over what is left.
+Source: à-la-carte learning, Bowman et al. (arXiv 2302.07994).
+Guarantee: bit for bit the model of the same regime that never held the records; the layers before the
+heads never saw any record of this dataset.
+Fails when: other sources hold near-copies of the records, or what stands before the heads is a backbone
+whose history is unknown, which the claim says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from disgorge_core.methods.contract import Context, Facts
+from disgorge_core.regimes.adapters import Adapters as Regime
+from disgorge_core.regimes.adapters import joined, sources_of, trained_heads
+from disgorge_core.registry import METHODS
+from disgorge_core.training.blueprint import blueprint
+from disgorge_core.training.task import job_of
+from disgorge_core.types import Array, Change, Family, Tier, Timing
+
+
+@METHODS.register
+@dataclass(frozen=True)
+class Adapters:
+    """Drop or retrain the heads of the sources that the records come from."""
+
+    name = "adapters"
+    title = "Drop the sources' adapters"
+    family = Family.COMPARTMENTALIZATION
+    timing = Timing.PROACTIVE
+    tier = Tier.ISOLATED
+    needs = ("model", "data", "forget", "keep", "recipe")
+    tasks = ("classification", "regression")
+    order = 6
+    promise = (
+        "Drops the head of each source that leaves as a whole, and trains the head of a source again "
+        "where only some of its records go."
+    )
+
+    def why_not(self, facts: Facts) -> str | None:
+        """Needs a model with a head for each source."""
+        if facts.regime != Regime.name:
+            return "The model has no adapters: train one in adapters by source on the Model page."
+        return None
+
+    def price(self, facts: Facts) -> float:
+        """Share of the records whose source is touched and stays; nothing before there are sources."""
+        if facts.regime != Regime.name:
+            return 0.0
+        sources = sources_of(facts.data, facts.model.regime_settings["source"])
+        touched = np.isin(sources, np.unique(sources[facts.forget]))
+        return float((facts.keep & touched).sum() / max(1, facts.n_train))
+
+    def run(self, context: Context) -> Change:
+        """The heads that were not touched, and those that were trained again."""
+        model, data = context.model, context.data
+        regime = Regime(**model.regime_settings)
+        sources = sources_of(data, regime.source)
+        job = job_of(
+            data, blueprint(model, data), context.recipe, context.keep, [context.recipe.seed]
+        )
+        stays = _in(sources, context.keep)
+        touched = stays & _in(sources, context.forget)
+        pairs = [(0, name) for name in sorted(touched)]
+        fresh = trained_heads(job, sources, pairs, None, context.report)
+        heads = {
+            str(name): replace(model, members=(member,))
+            for name, member in zip(model.artefacts["sources"], model.members, strict=True)
+            if name in stays
+        }
+        heads |= {name: head for (_, name), head in zip(pairs, fresh, strict=True)}
+        passes = float(sum(head.lineage.cost for head in fresh))
+        dropped = len(model.members) - len(heads)
+        figures = {"adapters dropped": dropped, "adapters trained again": len(pairs)}
+        return Change(joined(job, 0, regime, heads), passes, figures=figures)
+
+
+def _in(sources: Array, mask: Array) -> set[str]:
+    return set(np.unique(sources[mask]).tolist())

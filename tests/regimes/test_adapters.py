@@ -1,0 +1,124 @@
+"""Adapters: each head is a training of its own source on layers that nobody shaped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from disgorge_core import training
+from disgorge_core.disgorging import disgorge
+from disgorge_core.errors import BadForgetSet, BadParam
+from disgorge_core.models.prediction import logits
+from disgorge_core.models.saved import load_model_folder, save_model
+from disgorge_core.regimes.adapters import Adapters
+from disgorge_core.types import Array, Dataset, ForgetSet, Recipe
+from tests.training.small import MLP, TABLE_MLP, at, digits, same, table
+
+RECIPE = Recipe(epochs=4, lr=0.05, batch=16)
+REGIME = Adapters("owner")
+NAMES = np.array(["ann", "bob", "cy"])
+
+
+def owned(data: Dataset) -> Dataset:
+    owner = NAMES[(np.arange(len(data)) // 2) % 7 % 3]
+    return replace(data, meta=data.meta.assign(owner=owner))
+
+
+def records(data: Dataset, mask: Array) -> ForgetSet:
+    return ForgetSet(tuple(sorted(map(str, data.ids[mask]))), data.digest)
+
+
+@pytest.mark.parametrize(("make", "layers"), [(digits, MLP), (table, TABLE_MLP)])
+@pytest.mark.parametrize("what", ["a source", "some of two", "a source and some"])
+def test_a_removal_is_the_model_that_never_held_the_records(make, layers, what):
+    data = owned(make())
+    owner, train = data.meta["owner"].to_numpy(), data.split == 0
+    some = np.isin(np.arange(len(data)), [0, 3, 8, 12])
+    forget = {
+        "a source": owner == "bob",
+        "some of two": some,
+        "a source and some": (owner == "cy") | some,
+    }[what] & train
+    model = training.fit(data, layers, RECIPE, regime=REGIME)
+    found = disgorge(model, data, records(data, forget), "adapters")
+    rows = np.flatnonzero(~forget)
+    never = training.fit(at(data, rows), layers, RECIPE, regime=REGIME)
+    assert same(found.model, never) and not same(found.model, model)
+    assert found.tier == "isolated"
+    gone = set(owner[forget]) - set(owner[train & ~forget])
+    assert found.figures["adapters dropped"] == len(gone)
+    touched = np.isin(owner, list(set(owner[forget]) - gone)) & train & ~forget
+    assert found.cost.passes == touched.sum() * RECIPE.epochs
+
+
+def test_a_second_request_goes_on_from_the_first():
+    data = owned(digits())
+    owner = data.meta["owner"].to_numpy()
+    one, two = (
+        records(data, (owner == "bob") & (data.split == 0)),
+        records(data, np.arange(150) < 3),
+    )
+    model = training.fit(data, MLP, RECIPE, regime=REGIME)
+    first = disgorge(model, data, one, "adapters").model
+    second = disgorge(first, data, two, "adapters", excluded=[one]).model
+    assert same(second, training.fit(data, MLP, RECIPE, exclude=one | two, regime=REGIME))
+
+
+def test_only_the_head_learns_and_layers_before_it_are_the_same_for_all():
+    data = owned(digits())
+    model = training.fit(data, MLP, RECIPE, regime=REGIME)
+    hidden = [m.network.state_dict()["hidden.weight"] for m in model.members]
+    heads = [m.network.state_dict()["head.weight"] for m in model.members]
+    assert torch.equal(hidden[0], hidden[1]) and torch.equal(hidden[0], hidden[2])
+    assert not torch.equal(heads[0], heads[1])
+    assert list(model.artefacts["sources"]) == NAMES.tolist()
+
+
+def test_the_answer_counts_sources_by_their_records(tmp_path):
+    data = owned(digits())
+    model = training.fit(data, MLP, RECIPE, regime=REGIME)
+    count = pd.Series(data.meta["owner"][data.split == 0]).value_counts().sort_index().to_numpy()
+    alone = [
+        logits(replace(model, members=(m,), rule="mean", artefacts={}), data.x)
+        for m in model.members
+    ]
+    wanted = np.tensordot(count / count.sum(), np.stack(alone), axes=1)
+    assert np.allclose(logits(model, data.x), wanted, atol=1e-5)
+    save_model(model, tmp_path / "m")
+    assert load_model_folder(tmp_path / "m").digest == model.digest
+
+
+def test_references_are_of_the_same_regime_and_another_seed():
+    data = owned(digits())
+    model = training.fit(data, MLP, RECIPE, regime=REGIME)
+    keep = np.ones((2, len(data)), dtype=bool)
+    again, other = training.refit_many(model, data, keep, [0, 9]).models
+    assert same(again, model)
+    hidden = [m.network.state_dict()["hidden.weight"] for m in (*model.members, *other.members)]
+    assert other.regime == "adapters" and not torch.equal(hidden[0], hidden[-1])
+
+
+@pytest.mark.parametrize(
+    ("column", "sentence"),
+    [
+        ("", "There is no column ''"),
+        ("nobody", "There is no column 'nobody'"),
+        ("holes", "is empty for"),
+    ],
+)
+def test_a_bad_column_is_one_sentence(column, sentence):
+    data = owned(digits())
+    data = replace(data, meta=data.meta.assign(holes=np.where(np.arange(150) % 5, "a", None)))
+    with pytest.raises(BadParam, match=sentence):
+        training.fit(data, MLP, RECIPE, regime=Adapters(column))
+
+
+def test_all_records_cannot_go():
+    data = owned(digits())
+    model = training.fit(data, MLP, RECIPE, regime=REGIME)
+    with pytest.raises(BadForgetSet):
+        disgorge(model, data, records(data, data.split == 0), "adapters")

@@ -12,6 +12,7 @@ from disgorge_core.methods.contract import Facts, Method
 from disgorge_core.models.prediction import logits
 from disgorge_core.params import values_of
 from disgorge_core.privacy.bound import bound_of
+from disgorge_core.registry import RULES
 from disgorge_core.training import regime_of
 from disgorge_core.types import Array, Change, Cost, ForgetSet, Lineage, Model, Outcome, Tier
 
@@ -65,7 +66,7 @@ class Account:
         """
         tier = _weakest(self.method.tier, self.change.tier or self.method.tier)
         found = [
-            *_of_request(self.forget, self.facts, tier),
+            *_of_request(self.forget, self.facts, self.change, tier),
             *_of_history(self.facts.model, self.change.model, tier),
         ]
         tier = _weakest(tier, *(to for _, to in found if to is not None))
@@ -76,7 +77,7 @@ class Account:
     def _named(self, fresh: bool) -> Model:
         """The new model with its lineage; only a fresh one is free of what was trained on before."""
         before, made = self.facts.model, self.change.model
-        kept = self.facts.data.ids[self.facts.keep]
+        seen_now = self.facts.data.ids[saw(self.facts, self.change)]
         lineage = Lineage(
             origin=f"made by {self.method.name}",
             trained_on="known" if fresh else before.lineage.trained_on,
@@ -85,7 +86,7 @@ class Account:
             shorter_recipe=made.lineage.shorter_recipe if fresh else before.lineage.shorter_recipe,
             cost=self.change.passes,
         )
-        seen = tuple(sorted(map(str, kept))) if fresh else before.seen
+        seen = tuple(sorted(map(str, seen_now))) if fresh else before.seen
         return replace(made, name=f"{before.name}, {self.method.name}", lineage=lineage, seen=seen)
 
     def _excluded(self) -> tuple[str, ...]:
@@ -119,7 +120,13 @@ def _weakest(*tiers: Tier) -> Tier:
 Weakness = tuple[str, Tier | None]  # a sentence, and the tier that it allows at best
 
 
-def _of_request(forget: ForgetSet, facts: Facts, tier: Tier) -> list[Weakness]:
+def saw(facts: Facts, change: Change) -> Array:
+    """Bool (n,): the records that a model made afresh was trained on."""
+    kept: Array = facts.keep if change.added is None else facts.keep | change.added
+    return kept
+
+
+def _of_request(forget: ForgetSet, facts: Facts, change: Change, tier: Tier) -> list[Weakness]:
     """What the choice of the records weakens."""
     found: list[Weakness] = []
     outside = check(facts.data, forget).train - facts.n_forget
@@ -128,19 +135,19 @@ def _of_request(forget: ForgetSet, facts: Facts, tier: Tier) -> list[Weakness]:
     if forget.by_looking and tier in (Tier.CERTIFIED, Tier.ISOLATED):
         at_best = Tier.EMPIRICAL if tier is Tier.CERTIFIED else None
         found.append((words.reservation("by looking"), at_best))
-    near = near_duplicates(facts)
+    near = near_duplicates(facts, saw(facts, change))
     if near and tier is not Tier.SUPPRESSED:
         found.append((words.reservation("near", f"{near:,}"), None))
     return found
 
 
-def near_duplicates(facts: Facts) -> int:
-    """Kept training records that share a near-duplicate cluster with a removed one."""
+def near_duplicates(facts: Facts, kept: Array) -> int:
+    """Records (n,) that stay or came in and share a near-duplicate cluster with a removed one."""
     column = facts.data.roles.near
     if not column:
         return 0
     cluster = facts.data.meta[column].to_numpy()
-    return int(np.isin(cluster[facts.keep], np.unique(cluster[facts.forget])).sum())
+    return int(np.isin(cluster[kept], np.unique(cluster[facts.forget])).sum())
 
 
 def _of_history(before: Model, after: Model, tier: Tier) -> list[Weakness]:
@@ -197,8 +204,10 @@ def keeps_fitted_scaling(before: Model, after: Model) -> bool:
 def weight_distance(before: Model, after: Model) -> float:
     """‖θ_after - θ_before‖ / ‖θ_before‖ over all members; NaN where shapes or input columns differ.
 
-    Weights of other categories or other words are no changed weights.
+    NaN too where no network answers. Weights of other categories or other words are no changed weights.
     """
+    if not RULES[after.rule].behind:
+        return float("nan")
     old, new = _weights(before), _weights(after)
     read = [[m.preprocessing.columns for m in model.members] for model in (before, after)]
     if [w.shape for w in old] != [w.shape for w in new] or read[0] != read[1]:

@@ -41,6 +41,14 @@ class WordMean(nn.Embedding):
         return each.new_zeros(len(x), self.num_embeddings).scatter_add_(1, x, each)
 
 
+class UnitBall(nn.Module):
+    """Records (n, d) longer than 1 are shortened to length 1: each alone, so nothing is fitted to data."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x / max(1, ‖x‖)."""
+        return x / x.norm(dim=1, keepdim=True).clamp(min=1)
+
+
 KINDS: dict[str, Callable[..., nn.Module]] = {
     "linear": lambda inputs, outputs, bias=True: nn.Linear(inputs, outputs, bias=bias),
     "conv2d": lambda inputs, outputs, kernel=3, stride=1, padding=1, groups=1, bias=True: nn.Conv2d(
@@ -58,6 +66,7 @@ KINDS: dict[str, Callable[..., nn.Module]] = {
     "tanh": lambda: nn.Tanh(),
     "sigmoid": lambda: nn.Sigmoid(),
     "flatten": lambda: nn.Flatten(),
+    "unit_ball": lambda: UnitBall(),
     "maxpool": lambda kernel=2, stride=None, padding=0: nn.MaxPool2d(kernel, stride, padding),
     "avgpool": lambda kernel=2, stride=None, padding=0: nn.AvgPool2d(kernel, stride, padding),
     "globalpool": lambda: nn.AdaptiveAvgPool2d(1),

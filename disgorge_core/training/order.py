@@ -15,7 +15,7 @@ from disgorge_core.types import Array
 
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
-ORDER, DROPOUT, SHIFT, FLIP, SHARD, BLOCK, WORD = range(1, 8)  # what a number is drawn for
+ORDER, DROPOUT, SHIFT, FLIP, SHARD, BLOCK, WORD, PERTURB = range(1, 9)  # what a number is drawn for
 
 
 def mix(z: Array) -> Array:

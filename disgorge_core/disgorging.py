@@ -126,7 +126,8 @@ def _context(method: Method, facts: Facts, seed: int, report: Report) -> Context
     curvature = partial(_curvature, model, data, rows, l2, report)
     return Context(
         needs=method.needs, seed=seed, report=report, model=model, data=data, forget=facts.forget,
-        keep=facts.keep, recipe=cast(Recipe, facts.recipe), validation=facts.validation, curvature=curvature,
+        keep=facts.keep, recipe=cast(Recipe, facts.recipe), validation=facts.validation, spare=facts.spare,
+        curvature=curvature,
     )  # fmt: skip
 
 

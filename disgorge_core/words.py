@@ -105,6 +105,10 @@ RESERVATIONS: dict[str, str] = {
     "models of the same records, and settings chosen by looking at results on them, add to it.",
     "no meaningful bound": "There is no meaningful bound for {detail} records together: how the model was "
     "trained limits what one or few records can have done.",
+    "substitutes": "The new model was also trained on {detail} records that neither the original nor the "
+    "references saw, so it may differ from references for that reason.",
+    "picked by likeness": "Which records came in was decided by their likeness to the removed ones, so the "
+    "choice depends on those.",
     "uploaded references": "{detail} of the references were uploaded; that they never saw the records "
     "was stated, not seen here.",
     "references left out": "{detail} uploaded references saw records of an earlier request and were left "

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from disgorge_core.types import (
+    SPLITS,
     Array,
     Change,
     Dataset,
@@ -38,6 +39,14 @@ class Facts:
     forget: Array  # records to remove that the model was trained on
     keep: Array  # training records that the new model may see
     validation: Array  # validation rows (m,) that are not to be removed themselves
+    requested: Array | None = None  # bool (n,): rows that this or an earlier request names
+
+    @property
+    def spare(self) -> Array:
+        """Bool (n,): training records that the model did not see and that no request names."""
+        named = self.forget if self.requested is None else self.requested
+        train = self.data.split == SPLITS.index("train")
+        return train & ~named & ~seen_by(self.model, self.data)
 
     @property
     def n_forget(self) -> int:
@@ -96,7 +105,8 @@ def facts_of(model: Model, data: Dataset, forget: Array, excluded: Sequence[Arra
     gone = np.logical_or.reduce([np.zeros(len(data), dtype=bool), *excluded])
     rows = data.rows("validation")
     validation = rows[~(forget | gone)[rows]]
-    return Facts(model, data, forget & seen & ~gone, seen & ~forget & ~gone, validation)
+    left = seen & ~forget & ~gone
+    return Facts(model, data, forget & seen & ~gone, left, validation, forget | gone)
 
 
 def seen_by(model: Model, data: Dataset) -> Array:
@@ -124,6 +134,7 @@ class Context:
     keep: Array  # bool (n,): training records that the new model may see
     recipe: Recipe
     validation: Array  # validation rows (m,) that are not to be removed themselves
+    spare: Array  # bool (n,): training records that the model did not see and that no request names
     curvature: Callable[..., Any]  # curvature(kind="auto", damping=None) -> Curvature on the kept
 
     def __getattribute__(self, name: str) -> Any:

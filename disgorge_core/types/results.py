@@ -89,6 +89,7 @@ class Change:
     notes: tuple[str, ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict)  # e.g. step length, shards touched
     bound: str = ""  # "(ε = 1, δ = 1e-05)" of a certified model
+    added: Array | None = None  # bool (n,): records that the new model saw besides the kept ones
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,6 +72,8 @@ TIMINGS: dict[str, str] = {
 # What weakens a claim; the key says why, the sentence is shown with the claim.
 RESERVATIONS: dict[str, str] = {
     "shorter recipe": "It was trained by a shorter recipe than the original: {detail}.",
+    "replayed": "The log of batches was followed without the records: that is not bitwise a new training "
+    "without them, whose batches would be cut anew.",
     "scale touched": "One number, the scale of its logits, was taken from models that saw the "
     "records; the weights before scaling were not.",
     "preprocessing kept": "How inputs are read (scaling, known words) was fitted with the removed records "
@@ -93,6 +95,7 @@ RESERVATIONS: dict[str, str] = {
     "no guard": "There are no validation records, so the loss of quality was not checked.",
     "both halves": "The records lie in both halves, so neither network is free of them and the bound does "
     "not hold for them together.",
+    "emulated": "Made-up records can carry traces of those they stand for: this is no privacy guarantee.",
     "guard kept": "The output guard of an earlier request is still in place.",
     "rolled back": "Every step that was tried cost more than {detail} points of validation quality, "
     "so the weights were left as they were.",
@@ -103,6 +106,8 @@ RESERVATIONS: dict[str, str] = {
     "the loss is quadratic here and the noise the same with and without them.",
     "privacy alone": "The limit is for this model alone and for an observer who does not know the seed: other "
     "models of the same records, and settings chosen by looking at results on them, add to it.",
+    "public inputs": "The inputs that were voted on are taken as public: what they tell is not covered. "
+    "Training one teacher again would not help, as the student has seen the votes.",
     "no meaningful bound": "There is no meaningful bound for {detail} records together: how the model was "
     "trained limits what one or few records can have done.",
     "substitutes": "The new model was also trained on {detail} records that neither the original nor the "

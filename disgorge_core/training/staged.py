@@ -15,13 +15,14 @@ import torch
 
 from disgorge_core.errors import BadModel
 from disgorge_core.training.alone import train_each
+from disgorge_core.training.batch_log import Log
+from disgorge_core.training.loop import even_log, joins_single
 from disgorge_core.training.order import salt
 from disgorge_core.training.results import lineage_of, models_of
-from disgorge_core.training.task import Job, tasks_for
+from disgorge_core.training.task import Job, Task, tasks_for
 from disgorge_core.types import Array, Model, Progress, Report
 
 State = Mapping[str, Array]  # the weights and buffers of a network by name
-Log = Sequence[Array]  # records of each batch, for each epoch
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,28 +31,31 @@ class Stages:
 
     `so_far`: bool (A, K, n), the records of a stage, which hold those of the stage before; `epochs` (A,);
     `begin` (K,): the stage to begin with, from the kept state of the one before; `kept`: for each model,
-    the states after its stages by number; `logs` (A, K): the batches, where they are not cut anew.
+    the states after its stages by number. `logged`: batches are kept; where `logs` names those of a
+    model's stage (k, a), they are followed.
     """
 
     so_far: Array
     epochs: tuple[int, ...]
     begin: tuple[int, ...]
     kept: tuple[Mapping[int, State], ...]
-    logs: Sequence[Sequence[Log]] | None = None
+    logged: bool = False
+    logs: Mapping[tuple[int, int], Log] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class Staged:
-    """A model after its last stage, and the states after the stages before by number."""
+    """A model after its last stage, the states after the stages before, and kept logs, by number."""
 
     model: Model
     states: dict[int, State] = field(default_factory=dict)
+    logs: dict[int, Log] = field(default_factory=dict)
 
 
-def from_start(so_far: Array, epochs: Sequence[int]) -> Stages:
+def from_start(so_far: Array, epochs: Sequence[int], *, logged: bool = False) -> Stages:
     """All stages of all models, nothing kept from before."""
     models = so_far.shape[1]
-    return Stages(so_far, tuple(epochs), (0,) * models, ({},) * models)
+    return Stages(so_far, tuple(epochs), (0,) * models, ({},) * models, logged)
 
 
 def train_stages(job: Job, plan: Stages, workers: int | None, report: Report) -> list[Staged]:
@@ -61,6 +65,7 @@ def train_stages(job: Job, plan: Stages, workers: int | None, report: Report) ->
     """
     ends: list[Model | None] = [None] * len(job)
     states = [{a: s for a, s in plan.kept[k].items() if a < plan.begin[k]} for k in range(len(job))]
+    logs: list[dict[int, Log]] = [{} for _ in range(len(job))]
     costs, share = [0.0] * len(job), _Share(plan, report)
     last = len(plan.epochs) - 1
     for stage, epochs in enumerate(plan.epochs):
@@ -73,12 +78,19 @@ def train_stages(job: Job, plan: Stages, workers: int | None, report: Report) ->
             if ends[k] is None and plan.begin[k] and plan.so_far[stage - 1, k].any():
                 ends[k] = _resumed(job, plan, k, stage - 1)
         own = _job(job, plan, active, stage, epochs, ends)
-        made = _trained(own, _logs(plan, stage, active), workers, share.of(stage, active))
-        for k, model in zip(active, made, strict=True):
+        inputs, tasks = tasks_for(own)
+        if plan.logged:
+            tasks = [
+                _logged(plan, own, k, stage, task) for k, task in zip(active, tasks, strict=True)
+            ]
+        train_each(tasks, inputs, own.recipe, workers, share.of(stage))
+        for k, task, model in zip(active, tasks, models_of(own, tasks), strict=True):
             ends[k], costs[k] = model, costs[k] + model.lineage.cost
+            if task.log is not None:
+                logs[k][stage] = task.log
             if stage < last:
                 states[k][stage] = _state(model)
-    return [Staged(_whole(job, k, ends[k], costs[k]), states[k]) for k in range(len(job))]
+    return [Staged(_whole(job, k, ends[k], costs[k]), states[k], logs[k]) for k in range(len(job))]
 
 
 def _job(
@@ -100,16 +112,12 @@ def stage_seed(seed: int, stage: int) -> int:
     return int(salt(seed, stage) >> np.uint64(33)) if stage else seed
 
 
-def _logs(plan: Stages, stage: int, active: list[int]) -> list[Log] | None:
-    return None if plan.logs is None else [plan.logs[stage][k] for k in active]
-
-
-def _trained(job: Job, logs: list[Log] | None, workers: int | None, report: Report) -> list[Model]:
-    inputs, tasks = tasks_for(job)
-    if logs is not None:
-        tasks = [replace(task, log=tuple(log)) for task, log in zip(tasks, logs, strict=True)]
-    train_each(tasks, inputs, job.recipe, workers, report)
-    return models_of(job, tasks)
+def _logged(plan: Stages, job: Job, k: int, stage: int, task: Task) -> Task:
+    """A task with the batches that it follows and keeps."""
+    log = plan.logs.get((k, stage))
+    if log is None:
+        log = even_log(len(task.rows), job.recipe, joins_single(task.network))
+    return replace(task, log=tuple(log))
 
 
 def _resumed(job: Job, plan: Stages, k: int, stage: int) -> Model:
@@ -150,7 +158,7 @@ class _Share:
         passes = (counts * begun * np.array(plan.epochs)[:, None]).sum(1)
         self.ends, self.report = np.cumsum(passes) / max(1, passes.sum()), report
 
-    def of(self, stage: int, active: Sequence[int]) -> Report:
+    def of(self, stage: int) -> Report:
         if len(self.ends) == 1:
             return self.report
         low, high = (float(self.ends[stage - 1]) if stage else 0.0), float(self.ends[stage])

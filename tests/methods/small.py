@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 
 from disgorge_core import training
 from disgorge_core.regimes.dp_sgd import DpSgd
+from disgorge_core.regimes.logged import Logged
 from disgorge_core.regimes.perturbed import Perturbed
 from disgorge_core.regimes.sharded import Sharded
 from disgorge_core.types import (
@@ -120,6 +121,13 @@ def sharded() -> Model:
 
 
 @cache
+def logged() -> Model:
+    """A network with a log of its batches; the records came in the order of their rows."""
+    regime = Logged("near", stages=4)
+    return training.fit(digits(15), LAYERS, RECIPE, regime=regime, name="logged")
+
+
+@cache
 def closed_form(architecture: str = "ridge") -> Model:
     """A model that is a sum over its records."""
     return training.fit(digits(), architecture, name=architecture)
@@ -149,7 +157,7 @@ def perturbed() -> Model:
 def model_for(method: str) -> Model:
     """A model that a method applies to."""
     special = {
-        "statistics": closed_form, "sisa": sharded, "newton": linear, "certified_newton": perturbed,
+        "statistics": closed_form, "sisa": sharded, "rewind": logged, "newton": linear, "certified_newton": perturbed,
         "fisher": narrow, "ntk": narrow, "substitute": spared, "dp_sgd": private,
     }  # fmt: skip
     return special[method]() if method in special else plain(15)

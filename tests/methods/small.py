@@ -10,8 +10,10 @@ import pandas as pd
 from sklearn.datasets import load_digits
 
 from disgorge_core import training
+from disgorge_core.regimes.dp_head import DpHead
 from disgorge_core.regimes.dp_sgd import DpSgd
 from disgorge_core.regimes.logged import Logged
+from disgorge_core.regimes.pate import Pate
 from disgorge_core.regimes.perturbed import Perturbed
 from disgorge_core.regimes.sharded import Sharded
 from disgorge_core.types import (
@@ -34,7 +36,7 @@ LAYERS = (
     Layer("linear", "head", {"inputs": 32, "outputs": 10}),
 )
 RECIPE = Recipe(epochs=12, lr=0.05, batch=32)
-ON_TRUE_LABELS = ("statistics", "sisa", "certified_newton", "dp_sgd")  # methods trained on them
+ON_TRUE_LABELS = ("statistics", "sisa", "certified_newton", "dp_sgd", "pate", "dp_head")  # methods trained on them
 PARTS = {"train": 300, "validation": 100, "test": 100}
 
 
@@ -154,11 +156,26 @@ def perturbed() -> Model:
     return training.fit(digits(), "linear", RECIPE, regime=regime, name="perturbed")
 
 
+@cache
+def student() -> Model:
+    """A network that learned from noisy votes of five others."""
+    regime = Pate(teachers=5, epsilon=0.5, queries=60, delta=1e-9)
+    return training.fit(digits(), LAYERS, RECIPE, regime=regime, name="student")
+
+
+@cache
+def head() -> Model:
+    """A linear model with noise on its weights."""
+    regime = DpHead(epsilon=0.5, delta=1e-9)
+    return training.fit(digits(), "linear", RECIPE, regime=regime, name="head")
+
+
 def model_for(method: str) -> Model:
     """A model that a method applies to."""
     special = {
         "statistics": closed_form, "sisa": sharded, "rewind": logged, "newton": linear, "certified_newton": perturbed,
         "fisher": narrow, "ntk": narrow, "substitute": spared, "dp_sgd": private,
+        "pate": student, "dp_head": head,
     }  # fmt: skip
     return special[method]() if method in special else plain(15)
 

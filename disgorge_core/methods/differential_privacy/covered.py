@@ -23,18 +23,18 @@ def why_not_covered(facts: Facts, regime: str, title: str) -> str | None:
     return None
 
 
-def within_bound(context: Context) -> Change:
-    """The model as it is, with what its bound says of all records that were removed so far."""
+def within_bound(context: Context, *more: str) -> Change:
+    """The model as it is, with what its bound says of all records that were removed so far, and `more`."""
     k = int((seen_by(context.model, context.data) & ~context.keep).sum())
     bound = bound_of(context.model)
     assert bound is not None
     kept = {**context.model.artefacts, REMOVED: np.array([k])}
     model = replace(context.model, artefacts=kept)
     figures = {"records together": k, "most records": bound.most, "epsilon of one": bound.epsilon}
-    notes = (words.UNCHANGED, words.reservation("privacy alone"))
+    notes = (words.UNCHANGED, words.reservation("privacy alone"), *more)
     if not bound.meaningful(k):
         said = words.reservation("no meaningful bound", f"{k:,}")
-        return Change(model, 0.0, Tier.EMPIRICAL, (said, *notes), figures)
+        return Change(model, 0.0, Tier.EMPIRICAL, notes=(said, *notes), figures=figures)
     eps, delta = bound.group(k)
     figures |= {"epsilon": eps, "delta": delta}
-    return Change(model, 0.0, None, notes, figures, words.bound(eps, delta))
+    return Change(model, 0.0, notes=notes, figures=figures, bound=words.bound(eps, delta))

@@ -181,7 +181,16 @@ def of_backbone(model: Model, tier: Tier) -> list[Weakness]:
 
 def tier_here(method: Method, model: Model) -> Tier:
     """What a method's result may be called at best for a model."""
-    return _weakest(method.tier, *(to for _, to in of_backbone(model, method.tier) if to))
+    at_best = method.tier
+    if at_best is Tier.CERTIFIED and not _made_for(method, model):
+        at_best = Tier.EMPIRICAL
+    return _weakest(at_best, *(to for _, to in of_backbone(model, at_best) if to))
+
+
+def _made_for(method: Method, model: Model) -> bool:
+    """Whether the model was trained in the regime that the method's bound is about."""
+    regime = regime_of(model)
+    return regime is not None and regime.method == method.name
 
 
 def reads_privately(model: Model) -> bool:

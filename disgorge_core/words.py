@@ -160,6 +160,14 @@ ASSUMPTIONS: dict[str, tuple[str, ...]] = {
         "An observer sees one model after the request, not the one before as well.",
         "What happened in training before the tilt, such as a backbone, is not covered.",
     ),
+    "published_noisy": (
+        "The weights without noise, and the seed of the noise, stay secret: both lie in the model's folder.",
+        "The loss is strongly convex: one linear layer with L2, records no longer than 1, and how they are "
+        "read was fixed before the data were seen.",
+        "The records that go are not chosen by looking at the model.",
+        "An observer sees one published model, not those before and after it together.",
+        "What a backbone learnt before is not covered.",
+    ),
 }
 
 

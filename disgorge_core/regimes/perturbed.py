@@ -62,7 +62,7 @@ class Perturbed:
 
     name = "perturbed"
     title = "Perturbed objective"
-    order = 30
+    order = 36
     tasks = ("classification",)
     promise = (
         "A linear model, fitted with a secret random tilt. Removals take one step each, under a bound "

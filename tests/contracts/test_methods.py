@@ -25,7 +25,7 @@ from tests.methods.small import data_for, first, model_for
 OWN = Path(__file__).parent.parent / "methods"
 ALL = list(METHODS)
 NOT_TUNED = (  # all but the first: their models cannot be fine-tuned
-    "finetune", "sisa", "rewind", "statistics", "certified_newton",
+    "finetune", "sisa", "rewind", "statistics", "certified_newton", "descent_to_delete",
 )  # fmt: skip
 
 

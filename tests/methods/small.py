@@ -15,6 +15,7 @@ from disgorge_core.regimes.dp_sgd import DpSgd
 from disgorge_core.regimes.logged import Logged
 from disgorge_core.regimes.pate import Pate
 from disgorge_core.regimes.perturbed import Perturbed
+from disgorge_core.regimes.published_noisy import PublishedNoisy
 from disgorge_core.regimes.sharded import Sharded
 from disgorge_core.types import (
     SPLITS,
@@ -36,7 +37,7 @@ LAYERS = (
     Layer("linear", "head", {"inputs": 32, "outputs": 10}),
 )
 RECIPE = Recipe(epochs=12, lr=0.05, batch=32)
-ON_TRUE_LABELS = ("statistics", "sisa", "certified_newton", "dp_sgd", "pate", "dp_head")  # methods trained on them
+ON_TRUE_LABELS = ("statistics", "sisa", "certified_newton", "descent_to_delete", "dp_sgd", "pate", "dp_head")  # methods trained on them
 PARTS = {"train": 300, "validation": 100, "test": 100}
 
 
@@ -170,10 +171,18 @@ def head() -> Model:
     return training.fit(digits(), "linear", RECIPE, regime=regime, name="head")
 
 
+@cache
+def published() -> Model:
+    """A linear model that was published with noise."""
+    regime = PublishedNoisy(l2=0.1)
+    return training.fit(digits(), "linear", RECIPE, regime=regime, name="published")
+
+
 def model_for(method: str) -> Model:
     """A model that a method applies to."""
     special = {
         "statistics": closed_form, "sisa": sharded, "rewind": logged, "newton": linear, "certified_newton": perturbed,
+        "descent_to_delete": published,
         "fisher": narrow, "ntk": narrow, "substitute": spared, "dp_sgd": private,
         "pate": student, "dp_head": head,
     }  # fmt: skip

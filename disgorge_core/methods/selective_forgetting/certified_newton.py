@@ -38,7 +38,9 @@ from disgorge_core.training import convex, logistic
 from disgorge_core.training.order import PERTURB, salt
 from disgorge_core.types import Array, Change, Family, Model, Tier, Timing
 
-NOT_PERTURBED = "The model was not trained with a perturbed objective: train one in that regime on the Model page."
+NOT_PERTURBED = (
+    "The model's objective was not perturbed: train one in that regime on the Model page."
+)
 SLACK = 1e-8  # of rounding, for each record
 RETRAINED = (
     "The budget would have been passed, so the model was trained again without the records, with a new tilt: "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from disgorge_core.regimes.perturbed import Budget, Perturbed, budget_of
+from disgorge_core.regimes.published_noisy import PublishedNoisy
 from disgorge_core.words import ASSUMPTIONS, bound
 from pages.common import messages, tables
 from pages.common.panels import PANELS, Need, View
@@ -16,10 +17,15 @@ ABOUT = (
     "the budget, the model is trained again with a new tilt, and the bar starts at 0."
 )
 
+NO_BUDGET = (
+    "There is no budget to spend: each removal descends until the same noise hides what is left, however "
+    "many came before."
+)
+
 
 @PANELS.register
 class RemovalBudget:
-    """A bar of what is spent, what is left, and the assumptions; nothing for models without a bound."""
+    """What is spent and left, or hidden by noise, and the assumptions; nothing for models without a bound."""
 
     name, page, tab, title, order = "model_budget", "model", "Overview", "", 15
 
@@ -33,7 +39,7 @@ class RemovalBudget:
             return
         left, right = st.columns(2, gap="medium")
         with left, st.container(border=True, height="stretch", key="model_budget"):
-            _spent(view.model)
+            (_spent if regime == Perturbed.name else _hidden)(view.model)
         with right, st.container(border=True, height="stretch", key="model_assumptions"):
             st.subheader("The bound holds if", anchor=False)
             st.markdown("\n".join(f"- {text}" for text in ASSUMPTIONS[regime]))
@@ -60,6 +66,18 @@ def _spent(digest: str) -> None:
         facts["Spent by the worst class"] = f"{max(found.each):.3g}; all classes count together"
     tables.facts(facts, "budget")
     messages.reading(ABOUT)
+
+
+def _hidden(digest: str) -> None:
+    st.subheader("Noise for removals", anchor=False)
+    regime = PublishedNoisy(**card(digest)["regime_settings"])
+    facts = {
+        "Bound": bound(regime.epsilon, regime.delta),
+        "Noise in each weight": f"{regime.sigma:.3g}",
+        "Distance that it hides": f"{2 * regime.distance:.3g}",
+    }
+    tables.facts(facts, "noise")
+    messages.reading(NO_BUDGET)
 
 
 @st.cache_data(show_spinner=False, max_entries=200)

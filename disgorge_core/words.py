@@ -104,8 +104,8 @@ RESERVATIONS: dict[str, str] = {
     "untested recipe": "The method was measured on plain SGD recipes without {detail}.",
     "nats": "The nats that remain are an estimate: they bound what the weights tell of the records only if "
     "the loss is quadratic here and the noise the same with and without them.",
-    "privacy alone": "The limit is for this model alone and for an observer who does not know the seed: other "
-    "models of the same records, and settings chosen by looking at results on them, add to it.",
+    "privacy alone": "The limit is for this model alone, and for an observer who does not know the seed: "
+    "other models of the same records, and settings chosen by looking at results on them, add to it.",
     "public inputs": "The inputs that were voted on are taken as public: what they tell is not covered. "
     "Training one teacher again would not help, as the student has seen the votes.",
     "no meaningful bound": "There is no meaningful bound for {detail} records together: how the model was "
@@ -148,6 +148,20 @@ NOT_KNOWN: dict[str, str] = {
     "use": "How well it does on data from elsewhere was not measured.",
 }
 NO_REMOVAL = "No removal is recorded for this model."
+
+# What the privacy bound of a model assumes, by the regime that it was trained in.
+_PRIVATE = (
+    "The seed stays secret: it is in the model's recipe, and who knows it knows the noise.",
+    "How many training records there are, their columns and their classes are known to all.",
+    "No other model of the same records is handed out, and settings were not chosen by looking at results "
+    "on them: both add to the bound.",
+    "The records are not chosen by looking at the model.",
+)
+PRIVACY_ASSUMES: dict[str, tuple[str, ...]] = {
+    "dp_sgd": _PRIVATE,
+    "pate": (*_PRIVATE, "The inputs that were voted on are public, their labels left out."),
+    "dp_head": (*_PRIVATE, "What stands before the head, such as a backbone, did not see the records."),
+}
 
 # What a bound (ε, δ) assumes, by the regime that a model was trained in.
 ASSUMPTIONS: dict[str, tuple[str, ...]] = {

@@ -16,7 +16,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("registry", "store", "compute", "limited", "sharding_plan"),
     ("data", "models", "runs"),
     ("training", "curvature", "features", "metrics"),
-    ("privacy",),
+    ("privacy", "emulation"),
     ("regimes",),
     ("influence", "methods", "audit", "explain", "projections"),
     (

@@ -37,7 +37,9 @@ LAYERS = (
     Layer("linear", "head", {"inputs": 32, "outputs": 10}),
 )
 RECIPE = Recipe(epochs=12, lr=0.05, batch=32)
-ON_TRUE_LABELS = ("statistics", "sisa", "certified_newton", "descent_to_delete", "dp_sgd", "pate", "dp_head")  # methods trained on them
+ON_TRUE_LABELS = (  # methods whose model is trained on them
+    "statistics", "sisa", "certified_newton", "descent_to_delete", "dp_sgd", "pate", "dp_head",
+)  # fmt: skip
 PARTS = {"train": 300, "validation": 100, "test": 100}
 
 
@@ -181,8 +183,8 @@ def published() -> Model:
 def model_for(method: str) -> Model:
     """A model that a method applies to."""
     special = {
-        "statistics": closed_form, "sisa": sharded, "rewind": logged, "newton": linear, "certified_newton": perturbed,
-        "descent_to_delete": published,
+        "statistics": closed_form, "sisa": sharded, "rewind": logged, "newton": linear,
+        "certified_newton": perturbed, "descent_to_delete": published,
         "fisher": narrow, "ntk": narrow, "substitute": spared, "dp_sgd": private,
         "pate": student, "dp_head": head,
     }  # fmt: skip

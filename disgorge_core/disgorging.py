@@ -22,6 +22,7 @@ from disgorge_core.models.layers import WITH_WEIGHTS
 from disgorge_core.models.prediction import inputs
 from disgorge_core.params import make
 from disgorge_core.registry import METHODS
+from disgorge_core.training import regime_of
 from disgorge_core.types import (
     Array,
     Dataset,
@@ -180,9 +181,12 @@ def _offer(method: Method, facts: Facts) -> Offer:
 
 def recommended(fits: Sequence[str], facts: Facts, retrain: float | None = None) -> tuple[str, str]:
     """The first method to try among those that apply (strongest tier first), and why."""
-    for name in ("statistics", "sisa"):
-        if name in fits:
-            return name, words.REASONS[name]
+    if "statistics" in fits:
+        return "statistics", words.REASONS["statistics"]
+    prepared = prepared_for(facts)
+    if prepared in fits:
+        title = METHODS[prepared].title
+        return prepared, words.REASONS["prepared"].format(title=f"{title[0].lower()}{title[1:]}")
     if retrain is None:
         retrain = seconds_to_retrain(facts) if "retrain" in fits else np.inf
     if "newton" in fits and is_convex(facts.model) and retrain >= CHEAP:
@@ -193,6 +197,14 @@ def recommended(fits: Sequence[str], facts: Facts, retrain: float | None = None)
         return name, words.REASONS[name].format(seconds=words.duration(retrain))
     blocks = METHODS[fits[0]].tier is Tier.SUPPRESSED
     return fits[0], words.REASONS["suppressed" if blocks else "empirical"]
+
+
+def prepared_for(facts: Facts) -> str:
+    """The removal that the model's regime was arranged for, "" where it only holds back answers."""
+    regime = regime_of(facts.model)
+    if regime is None or METHODS[regime.method].tier is Tier.SUPPRESSED:
+        return ""
+    return "" if regime.name == "plain" else regime.method
 
 
 def is_convex(model: Model) -> bool:

@@ -1,4 +1,4 @@
-"""The decision guide: six yes/no questions, and rules of which the first that fits gives the advice."""
+"""The decision guide: yes/no questions, and rules of which the first that fits gives the advice."""
 
 from __future__ import annotations
 
@@ -66,6 +66,21 @@ QUESTIONS: tuple[Question, ...] = (
         "Or may it be trained so now, because more requests will come?",
     ),
     Question(
+        "ahead",
+        "May the model be trained anew in a way that prepares for requests?",
+        "Worth it where more requests are expected: each of them then costs little or nothing.",
+    ),
+    Question(
+        "sources",
+        "Do requests come by source: an owner, a site, a licence?",
+        "Then each source can have a part of the model of its own, which goes with it.",
+    ),
+    Question(
+        "bound",
+        "Must a bound (ε, δ) be stated, and not only test results?",
+        "A bound limits what anyone can tell apart, under assumptions that are listed with it.",
+    ),
+    Question(
         "convex",
         "Is it a linear model, or a fixed network with a linear head?",
         "Ridge and logistic regression have one best answer, which a solve can reach.",
@@ -87,7 +102,7 @@ RULES: tuple[Rule, ...] = (
         {"weights": False},
         Advice(
             "Withhold the answers",
-            ("guard",),
+            ("guard", "naf"),
             "suppressed",
             "A guard acts in seconds, but the model is unchanged: this is not removal, and must not "
             "be called so.",
@@ -100,6 +115,35 @@ RULES: tuple[Rule, ...] = (
             ("sisa",),
             "isolated",
             "All other parts never saw the records, so they can stay as they are.",
+        ),
+    ),
+    Rule(
+        {"ahead": True, "bound": True, "convex": True, "recipe": True},
+        Advice(
+            "Train with a budget for certified removals",
+            ("certified_newton", "descent_to_delete"),
+            "certified",
+            "A convex model with a secret tilt or published with noise can be moved to where it would be "
+            "without the records, and the rest is covered by the noise, until the budget is spent.",
+        ),
+    ),
+    Rule(
+        {"ahead": True, "bound": True, "recipe": True},
+        Advice(
+            "Train privately",
+            ("dp_sgd", "pate", "dp_head"),
+            "certified",
+            "No single record can have moved the model by more than the bound, so a request for a few "
+            "records needs no action. A whole owner's records are rarely covered.",
+        ),
+    ),
+    Rule(
+        {"ahead": True, "sources": True, "recipe": True},
+        Advice(
+            "Give each source a part of its own",
+            ("adapters", "datastore", "condense", "sisa"),
+            "isolated",
+            "A source then goes by dropping its part, and nothing else ever saw its records.",
         ),
     ),
     Rule(

@@ -102,7 +102,7 @@ RESERVATIONS: dict[str, str] = {
     "full retrain": "The short runs lost more than {detail} points of validation accuracy, so the "
     "model was trained by the full recipe.",
     "untested recipe": "The method was measured on plain SGD recipes without {detail}.",
-    "nats": "The nats that remain are an estimate: they bound what the weights tell of the records only if "
+    "nats": "By estimate the weights still tell at most {detail} nats about the records; that holds only if "
     "the loss is quadratic here and the noise the same with and without them.",
     "privacy alone": "The limit is for this model alone, and for an observer who does not know the seed: "
     "other models of the same records, and settings chosen by looking at results on them, add to it.",
@@ -313,7 +313,7 @@ NO_EFFECT_CLAIM = "No claim can be made: the model is the same as before."
 REASONS: dict[str, str] = {
     "statistics": "The model is a sum over its records, so they can be taken out of the sum exactly "
     "and in an instant.",
-    "sisa": "The model was trained in shards, so only those that saw the records are trained again.",
+    "prepared": "The model was trained so that this is possible: {title}, at the price that was agreed then.",
     "newton": "The model is small and convex, so one solve lands near the retrained weights; a full "
     "retrain carries the stronger claim where it is affordable.",
     "retrain": "A full retrain takes about {seconds} here and carries the strongest claim.",

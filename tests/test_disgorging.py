@@ -19,7 +19,7 @@ from disgorge_core.registry import METHODS
 from disgorge_core.training import fit
 from disgorge_core.types import Change, Column, Family, Member, Model, Recipe, Tier, Timing
 from disgorge_core.words import RESERVATIONS
-from tests.methods.small import chosen, digits, first, plain
+from tests.methods.small import chosen, data_for, digits, first, model_for, plain
 from tests.training.small_texts import texts
 
 
@@ -290,6 +290,16 @@ def test_a_dear_retrain_gives_way_to_the_short_one(monkeypatch):
     name, reason = recommended(["retrain", "compressed_retrain", "guard"], facts)
     assert name == "compressed_retrain" and "10 minutes" in reason
     assert recommended(["retrain", "guard"], facts)[0] == "retrain"
+
+
+def test_what_a_model_was_trained_for_stands_first(monkeypatch):
+    monkeypatch.setattr(disgorging, "seconds_to_retrain", lambda _: 600.0)
+    for name in ("sisa", "adapters", "condense", "datastore", "certified_newton"):
+        data = data_for(name)
+        offers = applicable(model_for(name), data, first(data))
+        assert offers[0].method == name and "was trained so" in offers[0].reason
+    held_back = applicable(model_for("naf"), digits(15), first(digits(15)))
+    assert held_back[0].method == "retrain"
 
 
 def test_an_affordable_retrain_stands_before_an_edit_of_a_convex_model(monkeypatch):

@@ -10,8 +10,12 @@ import pandas as pd
 from sklearn.datasets import load_digits
 
 from disgorge_core import training
+from disgorge_core.regimes.adapters import Adapters
+from disgorge_core.regimes.condensed import Condensed
+from disgorge_core.regimes.datastore import Datastore
 from disgorge_core.regimes.dp_head import DpHead
 from disgorge_core.regimes.dp_sgd import DpSgd
+from disgorge_core.regimes.halves import Halves
 from disgorge_core.regimes.logged import Logged
 from disgorge_core.regimes.pate import Pate
 from disgorge_core.regimes.perturbed import Perturbed
@@ -54,12 +58,13 @@ def digits(
     x, y = bunch.images[order].astype(np.uint8)[..., None], bunch.target[order].astype(np.int64)
     y[:wrong] = (y[:wrong] + 1 + np.arange(wrong) % 9) % 10
     ids = np.array([f"d{row:04d}" for row in order], dtype=object)
+    owner = np.array(["ann", "bob", "cy"])[np.arange(n) // 3 % 3]
     return Dataset(
         name="digits", kind="image", task=task, ids=ids, x=x,
         y=y if task == "classification" else y.astype(np.float64),
         classes=CLASSES if task == "classification" else (),
         split=np.repeat(np.arange(len(SPLITS)), parts), licence="",
-        meta=pd.DataFrame({"label": y.astype(str), "near": np.arange(n)}),
+        meta=pd.DataFrame({"label": y.astype(str), "near": np.arange(n), "owner": owner}),
         roles=Roles(near="near"), digest=digest_of([task, wrong, parts]),
     )  # fmt: skip
 
@@ -146,6 +151,13 @@ def linear() -> Model:
 
 
 @cache
+def perturbed() -> Model:
+    """A linear model with a secret tilt, whose budget lasts for some records."""
+    regime = Perturbed(l2=0.01, sigma=10.0)
+    return training.fit(digits(), "linear", RECIPE, regime=regime, name="perturbed")
+
+
+@cache
 def private() -> Model:
     """A network within a privacy bound that says something of twenty records."""
     regime = DpSgd(epsilon=0.5, delta=1e-9)
@@ -153,10 +165,27 @@ def private() -> Model:
 
 
 @cache
-def perturbed() -> Model:
-    """A linear model with a secret tilt, whose budget lasts for some records."""
-    regime = Perturbed(l2=0.01, sigma=10.0)
-    return training.fit(digits(), "linear", RECIPE, regime=regime, name="perturbed")
+def adapters() -> Model:
+    """A head for each of three owners."""
+    return training.fit(digits(15), LAYERS, RECIPE, regime=Adapters("owner"), name="adapters")
+
+
+@cache
+def condensed() -> Model:
+    """Trained on made-up records of three owners."""
+    return training.fit(digits(15), LAYERS, RECIPE, regime=Condensed("owner", each=3), name="condensed")
+
+
+@cache
+def store() -> Model:
+    """Nearest records vote."""
+    return training.fit(digits(15), LAYERS, RECIPE, regime=Datastore(5), name="store")
+
+
+@cache
+def halves() -> Model:
+    """Two networks on disjoint halves."""
+    return training.fit(digits(15), LAYERS, RECIPE, regime=Halves(), name="halves")
 
 
 @cache
@@ -185,6 +214,7 @@ def model_for(method: str) -> Model:
     special = {
         "statistics": closed_form, "sisa": sharded, "rewind": logged, "newton": linear,
         "certified_newton": perturbed, "descent_to_delete": published,
+        "adapters": adapters, "condense": condensed, "datastore": store, "naf": halves,
         "fisher": narrow, "ntk": narrow, "substitute": spared, "dp_sgd": private,
         "pate": student, "dp_head": head,
     }  # fmt: skip

@@ -86,6 +86,13 @@ def test_advice_follows_the_strongest_way_that_is_open() -> None:
     assert advise(answers(recipe=True, retrain=True)).methods == ("retrain",)
     assert advise(answers(recipe=True, shards=True)).methods == ("sisa",)
     assert advise(answers(recipe=True)).methods == ("compressed_retrain",)
+    assert advise(answers(recipe=True, retrain=True, ahead=True)).methods == ("retrain",)
+    assert "adapters" in advise(answers(recipe=True, ahead=True, sources=True)).methods
+    assert "dp_sgd" in advise(answers(recipe=True, ahead=True, bound=True)).methods
+    assert (
+        "certified_newton"
+        in advise(answers(recipe=True, ahead=True, bound=True, convex=True)).methods
+    )
     assert (
         advise(answers(retrain=True)).tier == "empirical"
     )  # without the recipe nothing is rebuilt

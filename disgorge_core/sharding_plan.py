@@ -64,6 +64,11 @@ def removal_share(
     return passes / training_passes(records, epochs, slices)
 
 
+def retrain_share(epochs: int, shards: int, slices: int, requests: int) -> float:
+    """The same as a share of training again on all records that stay, however many there are."""
+    return removal_share(requests + 1, epochs, shards, slices, requests) * (requests + 1)
+
+
 def storage(shards: int, slices: int) -> int:
     """Networks that are kept: one for each stage of each shard."""
     return shards * slices

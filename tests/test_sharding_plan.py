@@ -68,6 +68,13 @@ def test_the_stages_make_as_many_passes_as_the_recipe(epochs, slices):
     assert plan.training_passes(600, epochs, slices) == pytest.approx(600 * passes)
 
 
+@pytest.mark.parametrize(("shards", "slices", "requests"), [(5, 1, 1), (5, 3, 7), (20, 4, 300)])
+def test_the_share_of_a_retrain_is_that_of_the_passes(shards, slices, requests):
+    stay = plan.training_passes(5000 - requests, 20, slices)
+    passes = plan.removal_passes(5000, 20, shards, slices, requests)
+    assert plan.retrain_share(20, shards, slices, requests) == pytest.approx(passes / stay)
+
+
 def test_many_requests_cost_a_full_training():
     assert plan.removal_share(1e6, 20, 20, 1, 1000) == pytest.approx(1, abs=0.002)
     assert plan.storage(20, 5) == 100 and plan.inference(20) == 20

@@ -50,7 +50,9 @@ from disgorge_core.types import SPLITS, Array, Dataset, Model, Progress, Recipe,
 
 KEPT = "log/weights"
 NO_LOG = "The model kept no log of its batches: train one with a batch log on the Model page."
-OTHER_DATA = "The log of the model's batches was written on another dataset: open that one, or retrain."
+OTHER_DATA = (
+    "The log of the model's batches was written on another dataset: open that one, or retrain."
+)
 TORN = "The log of the model's batches is damaged: open the model again, or retrain it."
 
 

@@ -22,10 +22,12 @@ from disgorge_core.data.words import words_of
 from disgorge_core.influence.contract import OUTPUTS, estimators_for
 from disgorge_core.jobs.task import Desk, canonical, task_of
 from disgorge_core.models.prediction import logits
-from disgorge_core.registry import TASKS, VIEWS
+from disgorge_core.regimes.sharded import Sharded
+from disgorge_core.registry import ARCHITECTURES, TASKS, VIEWS
 from disgorge_core.runs import Run, TaskResult, result
 from disgorge_core.store import Workspace
-from disgorge_core.types import Array, Dataset, Model, silent
+from disgorge_core.training import fit
+from disgorge_core.types import Array, Dataset, Model, Recipe, silent
 from tests.pages.finished import finished_run
 
 READ = 256  # words that a model of texts reads
@@ -225,6 +227,24 @@ def train(b: Bench) -> None:
     assert np.isfinite(logits(b.desk.model(found.values["model"]), b.data.x)).all()
 
 
+def plan_shards(b: Bench) -> None:
+    """One shard is one network: its quality is that of the same fit, measured by hand."""
+    name = next(
+        n for n, kind in zip(ARCHITECTURES, ARCHITECTURES.values(), strict=True)
+        if b.data.kind in kind.kinds and b.data.task in kind.tasks and not hasattr(kind, "solve")
+    )  # fmt: skip
+    found = b.do("plan_shards", architecture=name, recipe={"epochs": 1}, shards=[1, 3])
+    one, three = found.values["rows"]
+    rows = b.data.rows("validation")
+    z = logits(fit(b.data, name, Recipe(epochs=1), regime=Sharded(1)), b.data.take(rows))
+    if b.data.task == "regression":
+        wanted = np.sqrt(((z[:, 0] - b.data.y[rows]) ** 2).mean())
+    else:
+        wanted = (z.argmax(1) == b.data.y[rows]).mean()
+    np.testing.assert_allclose(one["value"], wanted, rtol=1e-6)
+    assert (one["shards"], three["shards"]) == (1, 3) and three["low"] <= three["value"]
+
+
 def twins(b: Bench) -> None:
     found = b.do("twins", model=b.digest, number=2)
     assert found.values["twins"] == 2 and found.values["measures"]
@@ -257,7 +277,7 @@ TASK: dict[str, Callable[[Bench], None]] = {
     "disgorge": disgorge, "overview": overview, "predict": predict, "embed": embed,
     "neighbours": neighbours, "near_duplicates": near_duplicates, "attribute": attribute,
     "one_query": one_query, "predicted_effect": predicted_effect, "influence": influence,
-    "train": train, "twins": twins, "audit": audit, "audit_pair": audit_pair,
+    "train": train, "plan_shards": plan_shards, "twins": twins, "audit": audit, "audit_pair": audit_pair,
     "bring": elsewhere, "time_whole": elsewhere,
 }  # fmt: skip
 

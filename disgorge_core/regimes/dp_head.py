@@ -45,7 +45,7 @@ class DpHead:
     """Solve a linear head exactly and add noise, within a privacy bound."""
 
     epsilon: float = param(
-        3.0, help="Limit for one record: odds change by at most e^ε", min=0.01, max=100
+        3.0, label="ε", help="Limit for one record: odds change by at most e^ε", min=0.01, max=100
     )
     l2: float = param(
         0.01, label="L2 (λ)", help="More holds the fit back and needs less noise", min=1e-8, max=100

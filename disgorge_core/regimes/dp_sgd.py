@@ -37,7 +37,7 @@ class DpSgd:
     """Train with clipped gradients and noise, within a privacy bound."""
 
     epsilon: float = param(
-        3.0, help="Limit for one record: odds change by at most e^ε", min=0.01, max=100
+        3.0, label="ε", help="Limit for one record: odds change by at most e^ε", min=0.01, max=100
     )
     noise: float = param(
         0.0, label="Noise multiplier", min=0, max=10_000, advanced=True,

@@ -44,10 +44,10 @@ class Pate:
     """Train teachers apart, and a student on their noisy votes about public inputs."""
 
     teachers: int = param(
-        25, help="Networks that vote, each trained on its own part", min=2, max=1000
+        50, help="Networks that vote, each trained on its own part", min=2, max=1000
     )
     epsilon: float = param(
-        3.0, help="Limit for one record: odds change by at most e^ε", min=0.01, max=100
+        3.0, label="ε", help="Limit for one record: odds change by at most e^ε", min=0.01, max=100
     )
     queries: int = param(50, help="Public inputs that are voted on, at most", min=1, max=1_000_000)
     public: str = param(

@@ -40,10 +40,13 @@ class Privacy:
             return
         left, right = st.columns(2, gap="medium")
         with left, st.container(border=True, height="stretch", key="model_privacy"):
-            _said(found, card(view.model)["regime"])
+            _said(found)
         with right, st.container(border=True, height="stretch", key="model_privacy_price"):
             st.subheader("What privacy costs here", anchor=False)
             _price(view)
+            st.markdown("**The bound holds if**")
+            assumed = PRIVACY_ASSUMES[card(view.model)["regime"]]
+            st.markdown("\n".join(f"- {text}" for text in assumed))
 
 
 @st.cache_data(show_spinner=False, max_entries=200)
@@ -52,7 +55,7 @@ def _bound(digest: str, root: str) -> Bound | str | None:
     return (bound_of(model) or VOID) if PRIVACY in model.artefacts else None
 
 
-def _said(found: Bound | str, regime: str) -> None:
+def _said(found: Bound | str) -> None:
     st.subheader("Privacy bound", anchor=False)
     if isinstance(found, str):
         st.warning(found, icon=":material/block:")
@@ -65,8 +68,6 @@ def _said(found: Bound | str, regime: str) -> None:
     tables.facts(facts, "privacy")
     st.dataframe(reach(found), hide_index=True, key="privacy_reach")
     messages.reading(_until(found))
-    with st.expander("The bound holds if", key="privacy_assumes"):
-        st.markdown("\n".join(f"- {text}" for text in PRIVACY_ASSUMES[regime]))
 
 
 def reach(found: Bound) -> pd.DataFrame:

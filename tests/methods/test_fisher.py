@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,7 +15,6 @@ from disgorge_core.disgorging import disgorge, facts_for, why_not
 from disgorge_core.methods.selective_forgetting.fisher import FLOOR, FisherNoise
 from disgorge_core.models.prediction import inputs
 from disgorge_core.types import Array, Dataset, ForgetSet, Model
-from disgorge_core.words import reservation
 from tests.curvature.nets import seeded, table, table_model
 from tests.influence.fitted import L2, logistic, model_with
 from tests.influence_data import dataset_of
@@ -99,7 +99,10 @@ def test_nats_are_the_divergence_between_the_optima_with_and_without_f():
         torch.distributions.Normal(full, deviation), torch.distributions.Normal(kept, deviation)
     ).sum()
     assert found.figures["nats remaining"] == pytest.approx(float(apart), rel=0.15)
-    assert reservation("nats") in found.notes
+    digits = 2 - math.floor(math.log10(found.figures["nats remaining"]))
+    (said,) = (note for note in found.notes if "nats" in note)
+    told = float(said.split("at most ")[1].split(" nats")[0].replace(",", ""))
+    assert told == pytest.approx(round(found.figures["nats remaining"], digits))
 
 
 def test_by_itself_it_takes_no_more_noise_than_the_validation_records_allow():

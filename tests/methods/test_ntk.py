@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from benchmarks.forgetting_order import bench
 from disgorge_core import training
 from disgorge_core.disgorging import disgorge, facts_for, why_not
 from disgorge_core.methods.selective_forgetting import ntk
@@ -129,6 +130,27 @@ def test_start_weights_are_those_of_the_recipe():
     still = training.refit(model, data, data.split == 0, recipe=short)
     found = disgorge(still, data, first(data), "ntk", settings=EXACT)
     assert found.distance < 1e-5
+
+
+def test_the_order_of_the_published_notebook_on_a_stand_in():
+    """Fine-tuning ≈ original, Fisher noise pays accuracy, the kernel ≈ retraining (`stand_in`)."""
+    here = bench(0, width=16)
+    gone, test = here.forget.mask(here.data), here.data.split == 2
+
+    def wrong(model: Model, rows: Array) -> float:
+        return 1 - right(model, here.data, rows)
+
+    def after(name: str, **settings: float) -> Model:
+        return disgorge(here.original, here.data, here.forget, name, settings=settings).model
+
+    tuned, blurred = after("finetune", epochs=10, lr=0.01), after("fisher", strength=0.4)
+    moved = after("ntk")
+    assert wrong(here.retrained, gone) > 0.3 and wrong(here.original, gone) == 0
+    assert wrong(tuned, gone) < 0.05
+    assert wrong(blurred, test) > wrong(here.retrained, test) + 0.05
+    assert abs(wrong(moved, gone) - wrong(here.retrained, gone)) < 0.25
+    assert abs(wrong(moved, test) - wrong(here.retrained, test)) < 0.05
+    assert here.distance(moved) < 0.7 * min(here.distance(tuned), here.distance(blurred))
 
 
 def test_a_kernel_that_is_too_large_is_refused_with_the_limit(monkeypatch):

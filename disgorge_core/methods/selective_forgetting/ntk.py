@@ -33,7 +33,7 @@ from disgorge_core.errors import NotApplicable
 from disgorge_core.methods.contract import Context, Facts
 from disgorge_core.methods.retraining.compressed_retrain import training_time
 from disgorge_core.methods.selective_forgetting.fisher import FLOOR
-from disgorge_core.methods.selective_forgetting.linearised import (
+from disgorge_core.methods.selective_forgetting.gauss_newton import (
     Piece,
     fisher_of,
     flat,
@@ -41,6 +41,7 @@ from disgorge_core.methods.selective_forgetting.linearised import (
     noise_of,
     only_own_weights,
     pieces,
+    said_of_nats,
     unflat,
     way_to_without,
 )
@@ -51,7 +52,6 @@ from disgorge_core.registry import METHODS
 from disgorge_core.training.blueprint import blueprint
 from disgorge_core.training.task import job_of, tasks_for
 from disgorge_core.types import Array, Change, Family, Model, Progress, Tier, Timing
-from disgorge_core.words import reservation
 
 STEPS = (1.0, 0.5, 0.25, 0.1)
 WIDEST = 6_000  # rows of a matrix that is inverted (0.3 GB)
@@ -131,9 +131,9 @@ class TangentKernel:
             return Change(after, 0.0, figures={"nats remaining": nats} if self.noise else {})
 
         change = largest_step(context, attempt, self.step, STEPS)
-        notes = (reservation("nats"),) if "nats remaining" in change.figures else ()
+        notes = (*said_of_nats(change), *change.notes)
         passes += change.passes + fisher.passes + len(rows) + int(context.forget.sum())
-        return replace(change, passes=passes, notes=(*notes, *change.notes))
+        return replace(change, passes=passes, notes=notes)
 
 
 def _size(facts: Facts) -> tuple[int, int]:

@@ -27,7 +27,8 @@ from disgorge_core.methods.selective_forgetting.steps import only_plain
 from disgorge_core.models.backbones.whole import WHOLE
 from disgorge_core.models.layers import head_of
 from disgorge_core.models.prediction import inputs
-from disgorge_core.types import Array, Member, Model
+from disgorge_core.types import Array, Change, Member, Model
+from disgorge_core.words import reservation
 
 BLOCK = 2**24  # numbers of one block of derivatives
 DAMPING = 0.1  # of the mean curvature, where only a diagonal is known
@@ -207,3 +208,12 @@ def way_to_without(context: Context, fisher: Fisher) -> Tensor:
     gone, kept = (_mean_slope(context, mask) for mask in (context.forget, context.keep))
     share = context.forget.sum() / (context.forget | context.keep).sum()
     return fisher.solve(float(share) * (gone - kept))
+
+
+def said_of_nats(change: Change) -> tuple[str, ...]:
+    """The sentence about the nats that remain, to three digits; none where no noise was added."""
+    nats = change.figures.get("nats remaining")
+    if nats is None:
+        return ()
+    digits = 2 - math.floor(math.log10(nats)) if nats > 0 else 0
+    return (reservation("nats", f"{round(nats, digits):,.{max(0, digits)}f}"),)

@@ -10,7 +10,7 @@ import pytest
 from disgorge_core import training
 from disgorge_core.disgorging import disgorge, facts_for
 from disgorge_core.methods.compartmentalization.sisa import Sisa
-from disgorge_core.regimes.sharded import Sharded, shard_of
+from disgorge_core.regimes.sharded import Sharded, shard_of, slice_of
 from disgorge_core.types import Dataset, ForgetSet, Model, Tier
 from disgorge_core.words import RESERVATIONS
 from tests.methods.small import (
@@ -76,6 +76,24 @@ def test_what_an_earlier_guard_only_hid_is_trained_away_too():
     never = training.fit(data, LAYERS, RECIPE, regime=REGIME, exclude=one | two)
     assert same_weights(found.model, never)
     assert RESERVATIONS["guard kept"] in found.notes
+
+
+def test_slices_through_two_requests_and_their_price():
+    """Kept weights carry on: the second request starts from those that the first one left."""
+    data, regime = digits(), Sharded(3, 0, slices=3)
+    model = training.fit(data, LAYERS, RECIPE, regime=regime)
+    part, rows = slice_of(data, regime), data.rows("train")
+    late = chosen(data, rows[part[rows] == 2][:2])
+    more = chosen(data, rows[part[rows] == 1][:3])
+    one = disgorge(model, data, late, "sisa")
+    two = disgorge(one.model, data, more, "sisa", excluded=[late])
+    for found, gone in ((one, late), (two, late | more)):
+        never = training.fit(without(data, gone), LAYERS, RECIPE, regime=regime)
+        assert found.model.digest == never.digest  # kept weights too
+    assert one.figures["stages trained again"] == one.figures["shards touched"]
+    assert Sisa().price(facts_for(model, data, late)) == pytest.approx(one.cost.of_full)
+    assert Sisa().price(facts_for(one.model, data, more, [late])) == pytest.approx(two.cost.of_full)
+    assert one.cost.of_full < 0.7
 
 
 def test_price_before_sharding_is_the_papers_expectation():

@@ -32,8 +32,8 @@ HOW = (
 )
 WHAT = (
     "Cost is expected, by formula; accuracy is measured: a model is trained for each row, with one seed, "
-    "and asked about the validation records. Requests that were chosen by looking at the published model "
-    "are not covered."
+    "and asked about the validation records. Shards are cut by chance, so where few values hold most "
+    "records they are uneven. Requests chosen by looking at the published model are not covered."
 )
 
 

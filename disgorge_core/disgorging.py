@@ -16,7 +16,7 @@ from disgorge_core.accounting import FRESH, Account, tier_here
 from disgorge_core.curvature import fit_curvature
 from disgorge_core.data.forget_set import check
 from disgorge_core.errors import BadForgetSet, BadModel, NotApplicable
-from disgorge_core.methods.contract import Context, Facts, Method, facts_of
+from disgorge_core.methods.contract import Context, Facts, Method, facts_of, tier_for
 from disgorge_core.models.backbones.whole import WHOLE
 from disgorge_core.models.layers import WITH_WEIGHTS
 from disgorge_core.models.prediction import inputs
@@ -176,6 +176,8 @@ def _offer(method: Method, facts: Facts) -> Offer:
     reason = why_not(method, facts)
     price = method.price(facts) if reason is None else float("nan")
     tier = tier_here(method, facts.model)
+    if reason is None:
+        tier = max(tier, tier_for(method, facts), key=list(Tier).index)
     return Offer(method.name, method.title, tier, method.promise, price, reason)
 
 
@@ -200,11 +202,13 @@ def recommended(fits: Sequence[str], facts: Facts, retrain: float | None = None)
 
 
 def prepared_for(facts: Facts) -> str:
-    """The removal that the model's regime was arranged for, "" where it only holds back answers."""
+    """The removal that the model's regime was arranged for; "" where it holds back answers or covers less."""
     regime = regime_of(facts.model)
-    if regime is None or METHODS[regime.method].tier is Tier.SUPPRESSED:
+    if regime is None or regime.name == "plain":
         return ""
-    return "" if regime.name == "plain" else regime.method
+    method: Method = METHODS[regime.method]()
+    kept = tier_for(method, facts) is method.tier is not Tier.SUPPRESSED
+    return regime.method if kept else ""
 
 
 def is_convex(model: Model) -> bool:

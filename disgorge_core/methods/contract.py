@@ -1,8 +1,9 @@
 """What every method is told: `Facts` before it runs, `Context` while it runs.
 
-A method is a frozen dataclass with `@METHODS.register` and class attributes `name`, `title`,
-`family`, `timing`, `tier`, `needs`, `tasks`, `order`, `promise`; its fields are settings made by
-`param(...)`. It has `why_not(facts)`, `price(facts)` and `run(context)`.
+A method is a frozen dataclass with `@METHODS.register` and class attributes `name`, `title`, `family`,
+`timing`, `tier`, `needs`, `tasks`, `order`, `promise`; its fields are settings made by `param(...)`. It has
+`why_not(facts)`, `price(facts)` and `run(context)`; where its tier depends on how many records go,
+`tier_for(facts)` says it before it runs.
 """
 
 from __future__ import annotations
@@ -145,6 +146,12 @@ class Context:
 
 _PARTS = frozenset(f.name for f in dataclasses.fields(Context)) - frozenset(ALWAYS)
 NEEDS = tuple(sorted(_PARTS))
+
+
+def tier_for(method: Method, facts: Facts) -> Tier:
+    """What a method's result may be called at best for these records."""
+    found: Tier = method.tier_for(facts) if hasattr(method, "tier_for") else method.tier
+    return found
 
 
 class Method(Protocol):

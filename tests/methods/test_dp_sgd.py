@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from disgorge_core import training, words
-from disgorge_core.disgorging import disgorge, facts_for, why_not
+from disgorge_core.disgorging import applicable, disgorge, facts_for, why_not
 from disgorge_core.errors import NotApplicable
 from disgorge_core.methods.differential_privacy.dp_sgd import DpSgd
 from disgorge_core.models.prediction import logits
@@ -73,6 +73,16 @@ def test_many_records_have_no_meaningful_bound():
     assert beyond.tier is Tier.EMPIRICAL and not beyond.bound
     said = words.reservation("no meaningful bound", f"{most + 1}")
     assert said in beyond.notes and words.NO_EFFECT_CLAIM in beyond.claim
+
+
+def test_the_plan_says_so_before_it_runs():
+    """First while the bound says something; beyond it offered as empirical, with another one first."""
+    data, model = digits(), private()
+    most = bound_of(model).most
+    within, beyond = (applicable(model, data, rows(0, k), retrain=1.0) for k in (most, most + 1))
+    assert (within[0].method, within[0].tier) == ("dp_sgd", Tier.CERTIFIED)
+    found = next(offer for offer in beyond if offer.method == "dp_sgd")
+    assert found.tier is Tier.EMPIRICAL and beyond[0].method == "retrain"
 
 
 def test_chosen_by_looking_is_not_covered():

@@ -9,7 +9,7 @@ import numpy as np
 from disgorge_core import words
 from disgorge_core.methods.contract import Context, Facts, seen_by
 from disgorge_core.privacy.bound import bound_of
-from disgorge_core.types import Change, Tier
+from disgorge_core.types import Array, Change, Dataset, Model, Tier
 
 REMOVED = "privacy_removed"  # artefact: how many records were removed so far
 
@@ -23,9 +23,20 @@ def why_not_covered(facts: Facts, regime: str, title: str) -> str | None:
     return None
 
 
+def tier_within(facts: Facts) -> Tier:
+    """Certified while the bound says something of all that was removed so far, else empirical."""
+    bound, k = bound_of(facts.model), removed_so_far(facts.model, facts.data, facts.keep)
+    return Tier.CERTIFIED if bound is None or bound.meaningful(k) else Tier.EMPIRICAL
+
+
+def removed_so_far(model: Model, data: Dataset, keep: Array) -> int:
+    """Records of its training that are to be gone, those of earlier requests among them."""
+    return int((seen_by(model, data) & ~keep).sum())
+
+
 def within_bound(context: Context, *more: str) -> Change:
     """The model as it is, with what its bound says of all records that were removed so far, and `more`."""
-    k = int((seen_by(context.model, context.data) & ~context.keep).sum())
+    k = removed_so_far(context.model, context.data, context.keep)
     bound = bound_of(context.model)
     assert bound is not None
     kept = {**context.model.artefacts, REMOVED: np.array([k])}

@@ -16,7 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from disgorge_core.methods.contract import Context, Facts
-from disgorge_core.methods.differential_privacy.covered import why_not_covered, within_bound
+from disgorge_core.methods.differential_privacy.covered import (
+    tier_within,
+    why_not_covered,
+    within_bound,
+)
 from disgorge_core.registry import METHODS
 from disgorge_core.types import Change, Family, Tier, Timing
 
@@ -46,6 +50,10 @@ class DpHead:
     def price(self, facts: Facts) -> float:
         """Nothing."""
         return 0.0
+
+    def tier_for(self, facts: Facts) -> Tier:
+        """Empirical where there is no meaningful bound for so many records."""
+        return tier_within(facts)
 
     def run(self, context: Context) -> Change:
         """Account for all records that were removed so far."""

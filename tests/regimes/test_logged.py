@@ -16,6 +16,7 @@ from disgorge_core.training import batch_log
 from disgorge_core.training.order import by_key, epoch_order
 from disgorge_core.types import Layer, Recipe
 from tests.training.small import MLP, TABLE_MLP, at, digits, same, table
+from tests.training.small_texts import texts
 
 RECIPE = Recipe(epochs=6, lr=0.05, batch=16)
 REGIME = Logged(by="year", stages=3)
@@ -50,7 +51,9 @@ def late(data, years=(2016,), n=4) -> np.ndarray:
     return np.flatnonzero(np.isin(data.meta["year"], years) & (data.split == 0))[:n]
 
 
-@pytest.mark.parametrize(("make", "layers"), [(digits, MLP), (table, TABLE_MLP), (digits, NORMED)])
+@pytest.mark.parametrize(
+    ("make", "layers"), [(digits, MLP), (table, TABLE_MLP), (digits, NORMED), (texts, "text_mean")]
+)
 def test_a_rewind_is_the_whole_log_followed_without_the_records(make, layers):
     """Bitwise, from the kept weights as from the start: the slow definition. And not a new training."""
     data = dated(make())

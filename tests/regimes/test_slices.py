@@ -22,6 +22,7 @@ from disgorge_core.regimes.sharded import (
 from disgorge_core.training.staged import stage_seed
 from disgorge_core.types import Recipe
 from tests.training.small import MLP, TABLE_MLP, at, digits, same, table
+from tests.training.small_texts import texts
 
 RECIPE = Recipe(epochs=4, lr=0.05, batch=16)
 SLICED = Sharded(3, 7, slices=3)
@@ -41,13 +42,15 @@ def removed(model, data, gone, earlier=False):
     return refit_shards(model, data, ~(gone | earlier), restarts(model, data, gone))
 
 
-@pytest.mark.parametrize(("make", "layers"), [(digits, MLP), (table, TABLE_MLP)])
+@pytest.mark.parametrize(
+    ("make", "layers"), [(digits, MLP), (table, TABLE_MLP), (texts, "text_mean"), (digits, "cnn")]
+)
 def test_the_whole_after_a_removal_is_the_fit_without_f(make, layers):
     """Bitwise: weights, preprocessing, kept weights, records; a category leaves from a late slice too."""
     data = make()
     model = training.fit(data, layers, RECIPE, regime=SLICED)
     assert len(model.artefacts) == 3 * 2 * len(model.network.state_dict())
-    for rows in ([3, 8], [20], np.arange(40, 60)):
+    for rows in ([3, 8], [21], np.arange(40, 60)):
         gone = gone_of(data, rows)
         found = removed(model, data, gone)
         whole = training.fit(data, layers, RECIPE, exclude=gone, regime=SLICED)

@@ -52,11 +52,13 @@ CASES = {
     "table, ridge": (planted_table, "ridge", {}),
     "table, nearest mean": (planted_table, "nearest_mean", {}),
     "table, shards": (planted_table, TABLE_MLP, {"regime": Sharded(3)}),
+    "table, slices": (planted_table, TABLE_MLP, {"regime": Sharded(2, slices=3)}),
     "pictures, mlp": (planted_pictures, MLP, {}),
     "pictures, cnn": (planted_pictures, "cnn", {"settings": {"width": 4}}),
     "pictures, batch norm": (planted_pictures, Normed(), {}),
     "pictures, ridge": (planted_pictures, "ridge", {}),
     "pictures, shards": (planted_pictures, MLP, {"regime": Sharded(3)}),
+    "pictures, slices": (planted_pictures, Normed(), {"regime": Sharded(2, slices=2)}),
 }
 
 

@@ -18,6 +18,7 @@ from disgorge_core.training.blueprint import blueprint
 from disgorge_core.training.task import job_of, tasks_for
 from disgorge_core.types import Layer, Recipe, silent
 from tests.training.small import MLP, TABLE_MLP, at, digits, same, table
+from tests.training.small_texts import texts
 
 RECIPE = Recipe(epochs=3, lr=0.5, batch=40, momentum=0.0, schedule="constant")
 REGIME = DpSgd(epsilon=4.0)
@@ -150,6 +151,25 @@ def test_the_bound_is_that_of_what_was_done():
     stated = training.fit(data, TABLE_MLP, RECIPE, regime=DpSgd(noise=bound.noise, reading=0.0))
     assert bound_of(stated).reading == 0 and bound_of(stated).epsilon < bound.epsilon
     assert model.lineage.cost == n * RECIPE.epochs
+
+
+def test_texts_are_trained_privately_but_their_words_are_not_covered():
+    data = texts(140)
+    model = training.fit(data, "text_mean", RECIPE, settings={"width": 4}, regime=REGIME)
+    assert bound_of(model).reading == 0 and model.preprocessing.fitted
+    inputs, task = ready(data, "text_mean")
+    names = [n for n, _ in task.network.named_parameters()]
+    slow = slow_gradients(task, inputs, task.rows[:6], names)
+    each = steps._each(task.network, names, inputs.task)
+    total, _ = steps._clipped(each, task, inputs, task.rows[:6], RECIPE, 0, 1e9, names)
+    assert torch.allclose(torch.cat([t.flatten() for t in total]), slow.sum(0), atol=1e-5)
+
+
+def test_numbers_are_predicted_privately():
+    data = table(task="regression")
+    layers = (*TABLE_MLP[:-1], Layer("linear", "head", {"inputs": 8, "outputs": 1}))
+    model = training.fit(data, layers, replace(RECIPE, lr=0.1), regime=REGIME)
+    assert bound_of(model) is not None and np.isfinite(logits(model, data.x)).all()
 
 
 def test_a_change_of_the_weights_voids_the_bound():

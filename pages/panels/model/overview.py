@@ -118,7 +118,7 @@ def _settings(about: dict[str, Any]) -> str:
 
 
 def _pairs(values: dict[str, Any]) -> str:
-    said = ", ".join(f"{name} {value}" for name, value in values.items())
+    said = ", ".join(f"{name} {value}" for name, value in values.items() if value != "")
     return f' <span class="dg-muted">{html.escape(said)}</span>' if said else ""
 
 

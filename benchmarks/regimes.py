@@ -1,0 +1,162 @@
+"""What each regime costs before and at a removal, on the worked examples.
+
+    python -m benchmarks.regimes [references] [example ...]
+
+For every regime that an example allows (by its own architecture, else by a linear model) a model is trained
+on everything, the example's suggested records are removed by the regime's own method, and models of the
+same regime that never saw them are trained by other seeds. Columns:
+
+    right      share of test records answered rightly, and its difference to the plain model of that architecture
+    train      record-passes of the training, in multiples of the plain one
+    keep, ask  networks' worth of numbers that are kept, forward passes for an answer
+    promised   cost of the removal as the Plan page says it, as a share of one training in this regime
+    measured   the same, counted from what was run
+    seconds    of the removal, and of one full training
+    distance   mean z² of the margins on F against the references: before, after, and one reference against
+               the others (its median), as in the audit; z² is cut at 10⁶
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from disgorge_core import metrics, training
+from disgorge_core.audit.bench import Bench
+from disgorge_core.audit.checks.distance import squared_of_references, standardised
+from disgorge_core.disgorging import disgorge, facts_for, why_not
+from disgorge_core.errors import DisgorgeError
+from disgorge_core.examples.shipped import example
+from disgorge_core.methods.contract import seen_by
+from disgorge_core.models.prediction import logits
+from disgorge_core.registry import METHODS, REGIMES
+from disgorge_core.types import Array, Dataset, ForgetSet, Marks, Model, Recipe, silent
+
+EXAMPLES = {"digits": 0, "adult": 1, "addresses": 0, "openmoji": 0}
+MOST = 1e6
+HEADS = "right  diff  train  keep   ask  promised measured  seconds     full  distance, tier"
+
+
+@dataclass(frozen=True, eq=False)
+class Bed:
+    """One example, ready: sources without holes, and the architecture of one of its models."""
+
+    data: Dataset
+    forget: ForgetSet
+    like: Model
+    source: str
+
+    @property
+    def recipe(self) -> Recipe:
+        """The example's own recipe."""
+        assert self.like.recipe is not None
+        return self.like.recipe
+
+
+def bed(name: str) -> Bed:
+    """An example; records without a source get the source "not stated"."""
+    case = example(name)
+    source = case.dataset.roles.owner or case.dataset.roles.source
+    meta = case.dataset.meta.copy()
+    meta[source] = meta[source].astype(object).where(meta[source].notna(), "not stated").astype(str)
+    return Bed(replace(case.dataset, meta=meta), case.forget, case.models[EXAMPLES[name]], source)
+
+
+def regimes(on: Bed) -> Iterator[tuple[Any, str]]:
+    """Each regime that can be used, with its architecture."""
+    for kind in REGIMES.values():
+        given = {"source": on.source} if "source" in {f.name for f in fields(kind)} else {}
+        if "core" in {f.name for f in fields(kind)}:
+            given["core"] = _all_but(on)
+        regime = kind(**given)
+        fits = [a for a in (on.like.architecture, "linear") if regime.why_not(on.data, a) is None]
+        if on.data.task in kind.tasks and fits:
+            yield regime, fits[0]
+
+
+def _all_but(on: Bed) -> str:
+    """A filter for the records whose source does not leave."""
+    leaving = on.data.meta[on.source][on.forget.mask(on.data)].iloc[0]
+    return f"{on.source} != {str(leaving)!r}"
+
+
+def fitted(on: Bed, regime: Any, architecture: str) -> Model:
+    """The model trained on everything."""
+    own = on.like.architecture == architecture
+    settings = dict(on.like.architecture_settings) if own else {}
+    return training.fit(on.data, architecture, on.recipe, settings=settings, regime=regime)
+
+
+def right(on: Bed, model: Model) -> float:
+    """Share of test records that are answered rightly."""
+    x, y = on.data.arrays("test")
+    return metrics.accuracy(logits(model, x), y).value
+
+
+def distance(on: Bed, before: Model, after: Model, references: list[Model], gone: Array) -> str:
+    """Mean z² on F: before, after, and a reference among the others."""
+    rows = np.flatnonzero(gone)
+    x = on.data.take(rows)
+    judged = {"before": logits(before, x), "after": logits(after, x)}
+    stack = np.stack([logits(model, x) for model in references])
+    bench = Bench(
+        data=on.data, rows=rows, sets={}, judged=judged, references=stack, twins=stack[:0], marks=Marks(),
+        report=silent,
+    )  # fmt: skip
+    far = [float(np.minimum(standardised(bench, who) ** 2, MOST).mean()) for who in judged]
+    own = float(np.median(squared_of_references(bench).mean(1)))
+    return f"{far[0]:.3g} -> {far[1]:.3g} ({own:.2g})"
+
+
+def line(on: Bed, regime: Any, architecture: str, plain: float, count: int) -> str:
+    """One row of the table."""
+    began = time.perf_counter()
+    model = fitted(on, regime, architecture)
+    full = time.perf_counter() - began
+    method, data = METHODS[regime.method](), on.data
+    facts = facts_for(model, data, on.forget)
+    burden = regime.burden(data, facts.n_train, on.recipe)
+    passes = f"{burden.passes / (facts.n_train * on.recipe.epochs):.2g}"
+    start = f"{regime.name} ({architecture})"
+    score = right(on, model)
+    costs = f"{passes:>5s} {burden.storage:5.3g} {burden.inference:5.3g}"
+    head = f"{start:30s} {score:6.1%} {100 * (score - plain):+5.1f}  {costs}"
+    if reason := why_not(method, facts):
+        return f"{head}  no removal: {reason}"
+    price = method.price(facts)
+    outcome = disgorge(model, data, on.forget, regime.method)
+    keep = seen_by(model, data) & ~on.forget.mask(data)
+    seeds = range(3000, 3000 + count)
+    found = training.refit_many(model, data, np.repeat(keep[None], count, axis=0), list(seeds))
+    far = distance(on, model, outcome.model, list(found.models), facts.forget)
+    cost = f"{price:8.3g} {outcome.cost.of_full:8.3g} {outcome.cost.seconds:8.2f} {full:8.2f}"
+    return f"{head}  {cost}  {far}  {outcome.tier}"
+
+
+def main(references: int = 10, names: tuple[str, ...] = ()) -> None:
+    """Print the table."""
+    for name in names or tuple(EXAMPLES):
+        on, plain = bed(name), {}
+        count = int(on.forget.mask(on.data)[on.data.rows("train")].sum())
+        print(
+            f"\n{name}: {len(on.data.rows('train')):,} training records, {count:,} to go",
+            flush=True,
+        )
+        print(f"{'regime':30s}  {HEADS}")
+        for regime, architecture in regimes(on):
+            if architecture not in plain:
+                plain[architecture] = right(on, fitted(on, None, architecture))
+            try:
+                print(line(on, regime, architecture, plain[architecture], references), flush=True)
+            except DisgorgeError as problem:
+                print(f"{regime.name} ({architecture}): {problem}", flush=True)
+
+
+if __name__ == "__main__":
+    given = [int(v) for v in sys.argv[1:] if v.isdigit()]
+    main(*given, names=tuple(v for v in sys.argv[1:] if not v.isdigit()))

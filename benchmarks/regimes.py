@@ -6,7 +6,7 @@ For every regime that an example allows (by its own architecture, else by a line
 on everything, the example's suggested records are removed by the regime's own method, and models of the
 same regime that never saw them are trained by other seeds. Columns:
 
-    right      share of test records answered rightly, and its difference to the plain model of that architecture
+    right      share of test records answered rightly, and the difference to a plain model of the same layers
     train      record-passes of the training, in multiples of the plain one
     keep, ask  networks' worth of numbers that are kept, forward passes for an answer
     promised   cost of the removal as the Plan page says it, as a share of one training in this regime

@@ -227,8 +227,11 @@ def weight_distance(before: Model, after: Model) -> float:
 
 
 def _weights(model: Model) -> list[Array]:
-    return [
+    """The networks' weights, and those that the model's rule keeps beside them."""
+    beside = getattr(RULES[model.rule], "weights", None)
+    own = [
         p.detach().numpy().astype(np.float64)
         for member in model.members
         for p in member.network.parameters()
     ]
+    return own + (beside(model) if beside else [])

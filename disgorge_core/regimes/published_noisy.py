@@ -71,9 +71,9 @@ class PublishedNoisy:
         """A pass for each step; the state is kept beside the weights."""
         return Burden(float(self.steps * records), 2.0)
 
-    def parts(self, data: Dataset, members: int) -> Array:
+    def parts(self, model: Model, data: Dataset) -> Array:
         """All records for every network."""
-        return np.ones((members, len(data)), dtype=bool)
+        return np.ones((len(model.members), len(data)), dtype=bool)
 
     def train(self, job: Job, workers: int | None, report: Report) -> Stack:
         """One after the other, each from 0."""

@@ -26,6 +26,7 @@ OWN = Path(__file__).parent.parent / "methods"
 ALL = list(METHODS)
 NOT_TUNED = (  # all but the first: their models cannot be fine-tuned
     "finetune", "sisa", "rewind", "statistics", "certified_newton", "descent_to_delete",
+    "linearized",
 )  # fmt: skip
 
 

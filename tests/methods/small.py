@@ -18,6 +18,7 @@ from disgorge_core.regimes.dp_sgd import DpSgd
 from disgorge_core.regimes.halves import Halves
 from disgorge_core.regimes.logged import Logged
 from disgorge_core.regimes.pate import Pate
+from disgorge_core.regimes.linearized import MixedPrivacy
 from disgorge_core.regimes.perturbed import Perturbed
 from disgorge_core.regimes.published_noisy import PublishedNoisy
 from disgorge_core.regimes.sharded import Sharded
@@ -209,11 +210,18 @@ def published() -> Model:
     return training.fit(digits(), "linear", RECIPE, regime=regime, name="published")
 
 
+@cache
+def mixed() -> Model:
+    """A core of all but the first 100 records, and a linear user part for those."""
+    regime = MixedPrivacy(core="near >= 100")
+    return training.fit(digits(15), LAYERS, RECIPE, regime=regime, name="mixed")
+
+
 def model_for(method: str) -> Model:
     """A model that a method applies to."""
     special = {
         "statistics": closed_form, "sisa": sharded, "rewind": logged, "newton": linear,
-        "certified_newton": perturbed, "descent_to_delete": published,
+        "certified_newton": perturbed, "descent_to_delete": published, "linearized": mixed,
         "adapters": adapters, "condense": condensed, "datastore": store, "naf": halves,
         "fisher": narrow, "ntk": narrow, "substitute": spared, "dp_sgd": private,
         "pate": student, "dp_head": head,

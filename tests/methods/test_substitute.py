@@ -124,7 +124,7 @@ def test_copies_among_the_substitutes_are_said():
     ("pool", "said"),
     [
         ("near < 0", "None of the 100 spare records is in the pool"),
-        ("label == '3'", "The pool has 0 spare records of the class"),
+        ("label == '3'", "The pool has 0 spare records of the class .*: widen the filter"),
         ("label = '3'", "Write == to compare"),
         ("nothing == 1", "There is no column 'nothing'"),
     ],
@@ -145,6 +145,7 @@ def test_too_few_of_a_class_are_counted():
     assert len(gone) > len(spare)
     reason = why_not(Substitute(), facts_for(spared(), data, chosen(data, np.array(gone)))) or ""
     assert f"{len(spare)} spare records of the class '8', and {len(gone)} are needed" in reason
+    assert reason.endswith("train a model that leaves out more, or remove fewer.")
 
 
 def test_where_it_does_not_apply_it_says_why():

@@ -1,12 +1,12 @@
 """Train again with other records in the place of the removed ones.
 
-Formula: θ' = A(R ∪ P; recipe, seed), P ⊂ pool with as many records of each class as F held (of numbers, as
-many in all). The pool is what a filter picks among the training records that the model has not seen and no
+Formula: train θ' = A(R ∪ P; recipe, seed), P ⊂ pool with as many records of each class as F held (of numbers,
+as many in all). The pool is what a filter picks among the training records that the model has not seen and no
 request names. P is drawn by the seed, or is what lies nearest to a removed record of the same class:
 Euclidean distance of the network's inputs, for texts of its last layer's inputs.
-Source: retraining without the records (see `retrain`), where the new records keep size and balance of the
+Source: retraining without the records, where the new records keep size and balance of the
 training data; no published figures are known to us.
-Guarantee: as to F that of `retrain`: the run's inputs exclude the records. Nearest records are chosen by
+Guarantee: as to F that of retraining: the run's inputs exclude the records. Nearest records are chosen by
 looking at F, and that is said.
 Fails when: the pool holds near-duplicates of F, which bring back what was to go; or its records are not what
 they are taken for (another source, wrong labels). References did not see P, so tests may tell the model
@@ -39,9 +39,11 @@ NO_SPARE = (
 NONE_IN_POOL = (
     "None of the {spare:,} spare records is in the pool: choose another filter, or leave it empty."
 )
-TOO_FEW = (
-    "The pool has {found:,} spare records of {name}, and {wanted:,} are needed: widen the filter."
-)
+TOO_FEW = "The pool has {found:,} spare records of {name}, and {wanted:,} are needed: {remedy}."
+REMEDIES = {
+    True: "widen the filter",
+    False: "train a model that leaves out more, or remove fewer",
+}
 
 
 @METHODS.register
@@ -85,7 +87,7 @@ class Substitute:
             pool = self._pool(facts.data, facts.spare)
         except BadQuery as error:
             return str(error)
-        return _too_few(facts.data, facts.forget, pool, int(facts.spare.sum()))
+        return self._too_few(facts.data, facts.forget, pool, int(facts.spare.sum()))
 
     def price(self, facts: Facts) -> float:
         """One full training: as many records as before."""
@@ -95,7 +97,7 @@ class Substitute:
         """Pick the substitutes and train on them and the kept records."""
         data, forget = context.data, context.forget
         pool = self._pool(data, context.spare)
-        problem = _too_few(data, forget, pool, int(context.spare.sum()))
+        problem = self._too_few(data, forget, pool, int(context.spare.sum()))
         if problem:
             raise NotApplicable("There are not enough substitutes.", problem)
         order = _nearest_first(context) if self.choice == "nearest" else _drawn(context)
@@ -118,6 +120,16 @@ class Substitute:
         """Bool (n,): the spare records that the filter picks; raises BadQuery."""
         return spare & select(data, self.pool) if self.pool.strip() else spare
 
+    def _too_few(self, data: Dataset, forget: Array, pool: Array, spare: int) -> str | None:
+        """What the pool lacks, in one sentence; None if it has enough of everything."""
+        if not pool.any():
+            return NONE_IN_POOL.format(spare=spare)
+        remedy = REMEDIES[bool(self.pool.strip())]
+        for gone, found, name in _groups(data, forget, pool):
+            if len(found) < len(gone):
+                return TOO_FEW.format(found=len(found), name=name, wanted=len(gone), remedy=remedy)
+        return None
+
 
 def _groups(data: Dataset, forget: Array, pool: Array) -> list[tuple[Array, Array, str]]:
     """For each class of F (of numbers, for all): rows to remove, rows of the pool, and its name."""
@@ -129,16 +141,6 @@ def _groups(data: Dataset, forget: Array, pool: Array) -> list[tuple[Array, Arra
         name = f"the class {data.classes[code]!r}"
         found.append((np.flatnonzero(forget & own), np.flatnonzero(pool & own), name))
     return found
-
-
-def _too_few(data: Dataset, forget: Array, pool: Array, spare: int) -> str | None:
-    """What the pool lacks, in one sentence; None if it has enough of everything."""
-    if not pool.any():
-        return NONE_IN_POOL.format(spare=spare)
-    for gone, found, name in _groups(data, forget, pool):
-        if len(found) < len(gone):
-            return TOO_FEW.format(found=len(found), name=name, wanted=len(gone))
-    return None
 
 
 Order = Callable[

@@ -1,10 +1,10 @@
 """Noise on the weights where the kept records leave them loose; nothing is trained.
 
-Formula: θ ← θ + (λσ²)^{1/4} F_R^{-1/4} n with n ~ N(0, I), that is variance a F_R^{-e} with e = 1/2; F_R is
+Formula: with n ~ N(0, I), θ ← θ + (λσ²)^{1/4} F_R^{-1/4} n, that is variance a F_R^{-e} with e = 1/2; F_R is
 the diagonal of the Fisher (with L2) on the kept records at θ, no less than a thousandth of its mean. The
 strength sets a: a weight of mean Fisher gets strength times the root mean square of all weights.
 Nats remaining: ½ Σ Δ²/v, the KL divergence between the noisy weights with and without F at one seed, where
-Δ, the way to the unknown weights without F, is one damped Newton step (`gauss_newton`).
+Δ, the way to the unknown weights without F, is one damped Newton step of the mean loss.
 Source: Golatkar, Achille and Soatto (arXiv 1911.04933): Propositions 1 and 2 (nats bound what any reader of
 the weights learns about F), Proposition 4 (the least costly noise has e = 1/2). The authors' published code
 takes e = 1 with clamps, and twice the KL in the other direction; here it is ½, from old to without F.

@@ -40,7 +40,8 @@ def finding(
         return Finding(check, measure, REMOVED, "share", nothing, says=more.DIVERGED)
     found = _trace(again) or _margin(again)
     values, ranked, unit, read = found
-    return Finding(check, measure, REMOVED, unit, values, odds(ranked), says=f"{says} {read}")
+    named = measure if unit == "share" else measure.replace("Trace", "Mean margin")
+    return Finding(check, named, REMOVED, unit, values, odds(ranked), says=f"{says} {read}")
 
 
 Found = tuple[dict[str, Estimate], Ranked, str, str]

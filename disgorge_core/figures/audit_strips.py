@@ -55,7 +55,7 @@ def number(value: float, unit: str) -> str:
     """A value in its unit; a dash for none."""
     if not math.isfinite(value):
         return "-"
-    return f"{100 * value:.1f} %" if unit == "share" else f"{value:.3g}"
+    return f"{round(100 * value, 1) + 0.0:.1f} %" if unit == "share" else f"{value:.3g}"
 
 
 def _row(finding: Finding, p: Palette) -> str:
@@ -67,13 +67,19 @@ def _row(finding: Finding, p: Palette) -> str:
     span = finding.values.get("references")
     floor = _floor(span, finding.unit) if span else "-"
     odds = f"{finding.odds['after']:.2g}" if "after" in finding.odds else ""
-    records = f"<small>{escape(finding.records)}</small>" if finding.records else ""
+    below = " · ".join(part for part in (finding.records, _void(finding)) if part)
+    records = f"<small>{escape(below)}</small>" if below else ""
     return (
         f'<tr title="{escape(finding.says)}"><th>{escape(finding.measure)}{records}</th>'
         f'<td><img src="data:image/svg+xml;base64,{source}" alt="{escape(_said(finding))}"></td>'
         + "".join(f"<td>{cell}</td>" for cell in (*cells, floor, odds))
         + "</tr>"
     )
+
+
+def _void(finding: Finding) -> str:
+    after = finding.values.get("after")
+    return "not measurable here" if after and not math.isfinite(after.value) else ""
 
 
 def _floor(span: Estimate, unit: str) -> str:

@@ -17,7 +17,7 @@ from disgorge_core.audit.checks.trace import traces
 from disgorge_core.audit.contract import price_of
 from disgorge_core.audit.more_training import DIVERGED
 from disgorge_core.auditing import Pair, evidence
-from disgorge_core.types import Marks, Model, Recipe
+from disgorge_core.types import Decides, Marks, Model, Recipe
 from tests.audit import trained
 from tests.methods.small import digits
 
@@ -50,7 +50,7 @@ def test_what_was_suppressed_comes_back_and_a_reference_learns_nothing():
     honest = relearned(Relearning(), "wrong", False)
     assert honest.odds["after"] > CHANCE and honest.odds["control"] > CHANCE
     assert honest.values["after"].low <= 0 <= honest.values["after"].high
-    assert honest.odds["before"] == CHANCE
+    assert honest.odds["before"] == CHANCE and honest.decides is Decides.LOWERS
 
 
 def test_a_class_that_vanished_comes_back_from_a_few_of_its_records():
@@ -111,6 +111,7 @@ def test_without_a_trace_the_margins_are_compared():
         .finding
     )
     assert finding.unit == "nats" and finding.odds["after"] > 1 / 7
+    assert finding.measure.startswith("Mean margin") and finding.decides is Decides.NOT
     assert finding.values["after"].low < finding.values["after"].value < 0
 
 

@@ -119,3 +119,8 @@ def test_the_words_promise_nothing():
 def test_what_was_measured_is_said_in_numbers():
     said = verdict(HONEST).measured
     assert "50 models" in said and "p = 0.02" in said and "0.01" in said and "-0.04 to 0.06" in said
+
+
+def test_a_trace_of_nothing_has_no_sign():
+    said = verdict(replace(HONEST, trace_after=Estimate(-0.001, -0.04, 0.004, 50))).measured
+    assert "left: 0.00, interval -0.04 to 0.00." in said

@@ -28,10 +28,10 @@ TITLES = {
     "procedure": "About the procedure",
 }
 TOGETHER = (
-    "{names} are ranked together, as one test, so looking at several does not help a model to be refused or "
-    "cleared."
+    "Ranked together, as one test, so that looking at several does not help a model to be refused or "
+    "cleared: {names}."
 )
-LOWERS = "{names} can only lower the verdict."
+LOWERS = "Can only lower the verdict: {names}."
 BESIDE = (
     "These do not decide: among many measures some look odd by chance. {odd} of {count} have a rank p of "
     "{level:.0%} or less; for a model that never saw the records it would be about {chance:.0f}, or more "
@@ -41,7 +41,8 @@ UNRANKED = "These do not decide: there are no references to rank the model after
 
 ALIKE = (
     "All references give the same answers: training by this recipe leaves nothing to chance, so the floor is "
-    "a line, differences too small to matter count as none, and more references would show no more."
+    "a line, differences too small to matter count as none, and more references would show no more. Attacks "
+    "on single answers know no such limit: with all references equal, the smallest difference names a record."
 )
 
 

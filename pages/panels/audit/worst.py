@@ -86,13 +86,13 @@ def _draw(view: View, name: str, finding: Finding, attack: pd.DataFrame | None) 
     rows, before, after = (np.asarray(finding.arrays[k]) for k in ("rows", "before", "after"))
     st.markdown(
         f"{ABOUT[name]} **{(np.abs(after) > FAR).sum():,} of {len(rows):,}** lie beyond three standard "
-        f"deviations after, {(np.abs(before) > FAR).sum():,} before, {_floor(finding)} of a reference."
+        f"deviations after, {(np.abs(before) > FAR).sum():,} before; in a reference {_floor(finding)} do."
     )
     order = _order(name, after, attack)
     first, shown = order[:TILES], order[:MOST]
     gallery.tiles(
         view.data, rows[first],
-        captions=[f"{gallery.label(view.data, rows[i])} · {_note(i, after, attack)}" for i in first],
+        captions=[f"{_note(i, after, attack)} · {gallery.label(view.data, rows[i])}" for i in first],
     )  # fmt: skip
     if len(order) > MOST:
         st.caption(f"The first {MOST} of {len(order):,} are listed.")

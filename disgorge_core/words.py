@@ -102,12 +102,10 @@ RESERVATIONS: dict[str, str] = {
     "full retrain": "The short runs lost more than {detail} points of validation accuracy, so the "
     "model was trained by the full recipe.",
     "untested recipe": "The method was measured on plain SGD recipes without {detail}.",
+    "sample": "It was worked out from {detail} kept records, as more do not fit into the memory.",
     "nats": "By estimate the weights still tell at most {detail} nats about the records; that holds only if "
     "the loss is quadratic here and the noise the same with and without them.",
-    "privacy alone": "The limit is for this model alone, and for an observer who does not know the seed: "
-    "other models of the same records, and settings chosen by looking at results on them, add to it.",
-    "public inputs": "The inputs that were voted on are taken as public: what they tell is not covered. "
-    "Training one teacher again would not help, as the student has seen the votes.",
+    "votes seen": "Training one teacher again would not help: the student has seen that teacher's votes.",
     "no meaningful bound": "There is no meaningful bound for {detail} records together: how the model was "
     "trained limits what one or few records can have done.",
     "substitutes": "The new model was also trained on {detail} records that neither the original nor the "
@@ -160,7 +158,10 @@ _PRIVATE = (
 PRIVACY_ASSUMES: dict[str, tuple[str, ...]] = {
     "dp_sgd": _PRIVATE,
     "pate": (*_PRIVATE, "The inputs that were voted on are public, their labels left out."),
-    "dp_head": (*_PRIVATE, "What stands before the head, such as a backbone, did not see the records."),
+    "dp_head": (
+        *_PRIVATE,
+        "What stands before the head, such as a backbone, did not see the records.",
+    ),
 }
 
 # What a bound (ε, δ) assumes, by the regime that a model was trained in.

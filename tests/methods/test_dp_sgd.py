@@ -42,6 +42,7 @@ def test_one_record_is_within_the_bound_and_nothing_is_changed():
     assert same_weights(found.model, model) and found.cost.passes == 0
     assert np.array_equal(logits(found.model, digits().x), logits(model, digits().x))
     assert "still in this model's training history" in found.claim and found.bound in found.claim
+    assert set(words.PRIVACY_ASSUMES["dp_sgd"]) <= set(found.notes)
     assert words.UNCHANGED in found.notes and words.NO_EFFECT not in found.claim
     assert words.TIERS["certified"].badge in found.claim and words.NOT_AUDITED in found.claim
 

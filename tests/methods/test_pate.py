@@ -29,7 +29,9 @@ def test_few_records_are_within_the_bound_and_nothing_is_changed():
     assert found.tier is Tier.CERTIFIED and found.bound == words.bound(eps, delta)
     assert found.distance == 0 and same_weights(found.model, model)
     assert np.array_equal(logits(found.model, data.x), logits(model, data.x))
-    assert words.reservation("public inputs") in found.notes and words.UNCHANGED in found.claim
+    assert words.reservation("votes seen") in found.notes
+    assert set(words.PRIVACY_ASSUMES["pate"]) <= set(found.notes)
+    assert words.UNCHANGED in found.claim
 
 
 def test_more_than_the_bound_covers():

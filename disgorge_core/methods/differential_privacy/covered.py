@@ -42,7 +42,7 @@ def within_bound(context: Context, *more: str) -> Change:
     kept = {**context.model.artefacts, REMOVED: np.array([k])}
     model = replace(context.model, artefacts=kept)
     figures = {"records together": k, "most records": bound.most, "epsilon of one": bound.epsilon}
-    notes = (words.UNCHANGED, words.reservation("privacy alone"), *more)
+    notes = (words.UNCHANGED, *words.PRIVACY_ASSUMES[context.model.regime], *more)
     if not bound.meaningful(k):
         said = words.reservation("no meaningful bound", f"{k:,}")
         return Change(model, 0.0, Tier.EMPIRICAL, notes=(said, *notes), figures=figures)

@@ -58,4 +58,4 @@ class Pate:
 
     def run(self, context: Context) -> Change:
         """Account for all records that were removed so far."""
-        return within_bound(context, reservation("public inputs"))
+        return within_bound(context, reservation("votes seen"))

@@ -6,9 +6,11 @@ import streamlit as st
 
 from disgorge_core.words import PAGES
 from pages.common import audited, messages, panels, state
+from pages.common.frame import ROOT
 from pages.panels.model.cards import names
 
 messages.title("Audit", PAGES["audit"])
+st.html(ROOT / "assets" / "runs.css")
 
 
 def choose(view: panels.View) -> None:

@@ -42,11 +42,15 @@ class WordMean(nn.Embedding):
 
 
 class UnitBall(nn.Module):
-    """Records (n, d) longer than 1 are shortened to length 1: each alone, so nothing is fitted to data."""
+    """Records (n, d) longer than 1 are shortened to it: each alone, so nothing is fitted to data."""
+
+    def __init__(self, reach: float = 1.0) -> None:
+        super().__init__()
+        self.reach = reach
 
     def forward(self, x: Tensor) -> Tensor:
-        """x / max(1, ‖x‖)."""
-        return x / x.norm(dim=1, keepdim=True).clamp(min=1)
+        """x / max(1, ‖x‖), times the length that records may have."""
+        return x * (self.reach / x.norm(dim=1, keepdim=True).clamp(min=1))
 
 
 KINDS: dict[str, Callable[..., nn.Module]] = {
@@ -66,7 +70,7 @@ KINDS: dict[str, Callable[..., nn.Module]] = {
     "tanh": lambda: nn.Tanh(),
     "sigmoid": lambda: nn.Sigmoid(),
     "flatten": lambda: nn.Flatten(),
-    "unit_ball": lambda: UnitBall(),
+    "unit_ball": lambda reach=1.0: UnitBall(reach),
     "maxpool": lambda kernel=2, stride=None, padding=0: nn.MaxPool2d(kernel, stride, padding),
     "avgpool": lambda kernel=2, stride=None, padding=0: nn.AvgPool2d(kernel, stride, padding),
     "globalpool": lambda: nn.AdaptiveAvgPool2d(1),

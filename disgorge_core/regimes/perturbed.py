@@ -59,6 +59,9 @@ class Perturbed:
         "fixed", help="Scaling fixed in advance, or fitted to the data, which ends the certificate",
         choices=(convex.FIXED, convex.FITTED),
     )  # fmt: skip
+    intercept: bool = param(
+        True, help="One more weight for all records alike, for classes of unequal size"
+    )
 
     name = "perturbed"
     title = "Perturbed objective"
@@ -85,7 +88,7 @@ class Perturbed:
     def train(self, job: Job, workers: int | None, report: Report) -> Stack:
         """One after the other: each is some matrix solves."""
         models = []
-        for k, draft in enumerate(convex.drafts(job, self.reading, self.l2)):
+        for k, draft in enumerate(convex.drafts(job, self.reading, self.l2, self.intercept)):
             report(Progress(k / len(job), job.labels[k] or "solving"))
             rows = np.flatnonzero(job.keep[k])
             with compute.threads(job.recipe.threads):
@@ -122,7 +125,7 @@ class Perturbed:
 
     def sides(self, model: Model, data: Dataset, rows: Array) -> tuple[Array, Array]:
         """What the last layer reads of these rows (n, d), and their targets (K, n) of ±1."""
-        x = convex.seen_by_head(model.members[0], data.take(rows))
+        x = convex.design(model.members[0], data.take(rows))
         return x, logistic.signs(data.y[rows], len(model.classes))
 
     def _tilt(self, classes: int, width: int, seed: int) -> Array:

@@ -52,6 +52,9 @@ class PublishedNoisy:
         "fixed", help="Scaling fixed in advance, or fitted to the data, which ends the certificate",
         choices=(convex.FIXED, convex.FITTED),
     )  # fmt: skip
+    intercept: bool = param(
+        True, help="One more weight for all records alike, for classes of unequal size"
+    )
 
     name = "published_noisy"
     title = "Noise at publication"
@@ -78,7 +81,7 @@ class PublishedNoisy:
     def train(self, job: Job, workers: int | None, report: Report) -> Stack:
         """One after the other, each from 0."""
         models = []
-        for k, draft in enumerate(convex.drafts(job, self.reading, self.l2)):
+        for k, draft in enumerate(convex.drafts(job, self.reading, self.l2, self.intercept)):
             report(Progress(k / len(job), job.labels[k] or "descending"))
             rows = np.flatnonzero(job.keep[k])
             with compute.threads(job.recipe.threads):
@@ -124,5 +127,5 @@ class PublishedNoisy:
 
 def seen(model: Model, data: Dataset, rows: Array) -> tuple[Array, Array]:
     """What the last layer reads of these rows (n, d), and their classes (n, c) one-hot."""
-    x = convex.seen_by_head(model.members[0], data.take(rows))
+    x = convex.design(model.members[0], data.take(rows))
     return x, np.eye(len(model.classes))[data.y[rows]]

@@ -16,9 +16,9 @@ from disgorge_core.regimes.datastore import Datastore
 from disgorge_core.regimes.dp_head import DpHead
 from disgorge_core.regimes.dp_sgd import DpSgd
 from disgorge_core.regimes.halves import Halves
+from disgorge_core.regimes.linearized import MixedPrivacy
 from disgorge_core.regimes.logged import Logged
 from disgorge_core.regimes.pate import Pate
-from disgorge_core.regimes.linearized import MixedPrivacy
 from disgorge_core.regimes.perturbed import Perturbed
 from disgorge_core.regimes.published_noisy import PublishedNoisy
 from disgorge_core.regimes.sharded import Sharded

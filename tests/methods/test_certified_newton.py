@@ -78,7 +78,7 @@ def test_the_bound_covers_the_residual_at_each_of_100_removals():
 
 def in_turn(data: Dataset, l2: float, seed: int) -> dict[str, float]:
     """100 removals one by one with σ = 1, whatever the budget says."""
-    regime = Perturbed(l2=l2, sigma=1.0, epsilon=1.0, delta=1e-4)
+    regime = Perturbed(l2=l2, sigma=1.0, epsilon=1.0, delta=1e-4, intercept=False)
     model = training.fit(data, "linear", Recipe(seed=seed), regime=regime)
     x, t = regime.sides(model, data, np.arange(TRAINED))
     b, start = model.artefacts[B][0], convex.weights_of(model)[1]

@@ -39,7 +39,9 @@ def clipped(data, rows):
 
 def test_each_class_is_scipys_optimum_of_the_tilted_objective():
     data = digits(120)
-    model = training.fit(data, "linear", Recipe(), regime=Perturbed(l2=0.01, sigma=2.0))
+    model = training.fit(
+        data, "linear", Recipe(), regime=Perturbed(l2=0.01, sigma=2.0, intercept=False)
+    )
     rows = data.rows("train")
     x, b = clipped(data, rows), model.artefacts[B]
     assert b.shape == (10, 64) and 1.6 < b.std() < 2.4
@@ -60,7 +62,7 @@ def test_each_class_is_scipys_optimum_of_the_tilted_objective():
 
 def test_two_classes_have_one_weight_vector_and_answer_its_probability():
     data = three_or_eight()
-    model = training.fit(data, "linear", Recipe(), regime=Perturbed())
+    model = training.fit(data, "linear", Recipe(), regime=Perturbed(intercept=False))
     w, test = weights_of(model), data.rows("test")
     assert model.artefacts[B].shape == (1, 64) and not w[0].any()
     np.testing.assert_allclose(logits(model, data.take(test))[:, 1], clipped(data, test) @ w[1])

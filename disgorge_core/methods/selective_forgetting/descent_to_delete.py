@@ -156,7 +156,7 @@ def _check_state(model: Model, data: Dataset, rows: Array, regime: PublishedNois
 def _with_intercept(model: Model, data: Dataset, rows: Array) -> tuple[Array, Array, Array]:
     """Inputs of the last layer, with 1 for its intercept; targets; weights, intercept last."""
     x, head = convex.seen_by_head(model.members[0], data.take(rows)), head_of(model.network)
-    w = convex.weights_of(model)
+    w = head.weight.detach().numpy().astype(np.float64)
     if head.bias is not None:
         x = np.hstack([x, np.ones((len(x), 1))])
         w = np.hstack([w, head.bias.detach().numpy().astype(np.float64)[:, None]])

@@ -1,14 +1,15 @@
 """A private head: the exact optimum of a convex fit, plus noise (output perturbation: Chaudhuri, Monteleoni
 and Sarwate 2011, JMLR 12, Algorithm 1).
 
-Softmax regression without intercept on records of length at most 1 (`training.convex`), behind inputs that
-are read in advance, or privately (`privacy.reading`), or behind a fixed backbone: F(W) = Σ ℓ(W; x, y) + λ
-n/2 ‖W‖², where n, the number of training records of the dataset, is known to all. A record's gradient (p -
-e_y) xᵀ is no longer than √2, and F is λn-strongly convex, so adding or removing one record moves the
-optimum by at most Δ = √2 / (λ n); the solver's gradient, at most τ, adds 2τ / (λ n). (Chaudhuri et al. have
-2 / (λ n) for two classes and a record that is replaced by another.) Gaussian: W + N(0, (Δ/μ)² I) with the μ
-of `privacy.accountant` for (ε, δ), less what reading spent, as μ² adds up. Pure: W + b with density ∝
-exp(-ε ‖b‖ / Δ), δ = 0: a uniform direction, and a length drawn from Gamma(d, Δ/ε) for d weights.
+Softmax regression on records of length at most 1 (`training.convex`: an intercept is the weight of one more
+input), behind inputs that are read in advance, or privately (`privacy.reading`), or behind a fixed
+backbone: F(W) = Σ ℓ(W; x, y) + λ n/2 ‖W‖², where n, the number of training records of the dataset, is known
+to all. A record's gradient (p - e_y) xᵀ is no longer than √2, and F is λn-strongly convex, so adding or
+removing one record moves the optimum by at most Δ = √2 / (λ n); the solver's gradient, at most τ, adds 2τ /
+(λ n). (Chaudhuri et al. have 2 / (λ n) for two classes and a record that is replaced by another.) Gaussian:
+W + N(0, (Δ/μ)² I) with the μ of `privacy.accountant` for (ε, δ), less what reading spent, as μ² adds up.
+Pure: W + b with density ∝ exp(-ε ‖b‖ / Δ), δ = 0: a uniform direction, and a length drawn from Gamma(d,
+Δ/ε) for d weights.
 """
 
 from __future__ import annotations
@@ -49,6 +50,10 @@ class DpHead:
     )
     l2: float = param(
         0.01, label="L2 (λ)", help="More holds the fit back and needs less noise", min=1e-8, max=100
+    )
+    intercept: bool = param(
+        True,
+        help="Classes of unlike size need one; with it the noise weighs twice as much",
     )
     kind: str = param(
         GAUSSIAN, label="Noise", help="Gaussian for (ε, δ); pure for δ = 0, which needs far more of it",
@@ -116,9 +121,9 @@ class DpHead:
     def _model(self, job: Job, k: int) -> Model:
         n, delta = len(job.data.rows("train")), self._check(job.data)
         read = reading(job, k, self.reading, delta)
-        (draft,) = convex.drafts(single(job, k, read), convex.FITTED, self.l2)
+        (draft,) = convex.drafts(single(job, k, read), convex.FITTED, self.l2, self.intercept)
         rows = by_key(job.data.keys, np.flatnonzero(job.keep[k]))
-        x = convex.seen_by_head(draft.members[0], job.data.take(rows))
+        x = convex.design(draft.members[0], job.data.take(rows))
         with compute.threads(job.recipe.threads):
             w, rounds = optimum(x, job.data.y[rows], len(draft.classes), self.l2 * n)
         noise, bound = self._noise(w.shape, n, delta, read, job.seeds[k])

@@ -87,7 +87,7 @@ def test_noise_is_as_large_as_it_is_said():
     weights = np.stack([convex.weights_of(m) for m in stack.models])
     bound, n = bound_of(stack.models[0]), len(data.rows("train"))
     assert weights.std(0).mean() == pytest.approx(bound.noise * sensitivity(0.05 * n), rel=0.05)
-    x = convex.seen_by_head(stack.models[0].members[0], data.take(data.rows("train")))
+    x = convex.design(stack.models[0].members[0], data.take(data.rows("train")))
     assert np.linalg.norm(x, axis=1).max() <= 1 + 1e-9
     w, _ = optimum(x, data.y[data.rows("train")], 10, 0.05 * n)
     assert np.abs(weights.mean(0) - w).max() < 5 * weights.std() / math.sqrt(30)
@@ -122,14 +122,21 @@ def test_tables_pay_for_being_read():
 
 def test_it_is_repeatable_and_gets_better_with_epsilon():
     data = digits(900)
-    model = training.fit(data, "linear", RECIPE, regime=DpHead(epsilon=10.0, l2=0.02))
+    model = training.fit(
+        data, "linear", RECIPE, regime=DpHead(epsilon=10.0, l2=0.02, intercept=False)
+    )
     assert same(training.refit(model, data, np.ones(900, bool)), model)
     backwards = training.fit(
-        at(data, np.arange(900)[::-1]), "linear", RECIPE, regime=DpHead(epsilon=10.0, l2=0.02)
+        at(data, np.arange(900)[::-1]),
+        "linear",
+        RECIPE,
+        regime=DpHead(epsilon=10.0, l2=0.02, intercept=False),
     )
     assert same(backwards, model)
     x, y = data.arrays("test")
-    worse = training.fit(data, "linear", RECIPE, regime=DpHead(epsilon=0.1, l2=0.02))
+    worse = training.fit(
+        data, "linear", RECIPE, regime=DpHead(epsilon=0.1, l2=0.02, intercept=False)
+    )
     right = [(logits(m, x).argmax(1) == y).mean() for m in (worse, model)]
     assert right[0] < 0.4 and right[1] > 0.7
 

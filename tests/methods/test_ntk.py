@@ -14,10 +14,11 @@ from torch.nn import functional
 from benchmarks.forgetting_order import bench
 from disgorge_core import training
 from disgorge_core.disgorging import disgorge, facts_for, why_not
-from disgorge_core.methods.selective_forgetting import ntk
+from disgorge_core.methods.selective_forgetting import kernel, ntk
 from disgorge_core.methods.selective_forgetting.ntk import TangentKernel
 from disgorge_core.models.prediction import inputs, logits
 from disgorge_core.types import Array, Dataset, ForgetSet, Model, Recipe
+from disgorge_core.words import reservation
 from tests.curvature.nets import mlp, table, table_model
 from tests.influence.fitted import L2, model_with
 from tests.influence_data import dataset_of
@@ -27,7 +28,7 @@ Run = Callable[[Model, Dataset, ForgetSet], Model]
 EXACT = {"step": 1.0, "noise": 0.0}
 
 
-def kernel(model: Model, data: Dataset, forget: ForgetSet) -> Model:
+def whole_step(model: Model, data: Dataset, forget: ForgetSet) -> Model:
     return disgorge(model, data, forget, "ntk", settings=EXACT).model
 
 
@@ -58,7 +59,7 @@ def proof(run: Run) -> None:
 
 
 def test_ridge_ends_at_the_closed_form_without_f():
-    proof(kernel)
+    proof(whole_step)
 
 
 def test_ridge_leaves_no_nats():
@@ -74,16 +75,13 @@ def test_ridge_leaves_no_nats():
     )
 
 
-@pytest.mark.parametrize("weight_limit", [ntk.WIDEST, 0])
-def test_records_and_weights_give_the_same_inverse(weight_limit: int, monkeypatch):
-    """Through the kernel (24 rows) or the sum over records (43 weights): the formula, in plain torch."""
+@pytest.mark.parametrize("through_kernel", [True, False])
+def test_records_and_weights_give_the_same_inverse(through_kernel: bool, monkeypatch):
+    """Through the kernel (60 rows) or the sum over records (43 weights): the formula, in plain torch."""
     x, y = table(20, 4)
     data, model = dataset_of(x, y), table_model(mlp(), 4, recipe=Recipe(dtype="float64", l2=0.1))
     model = replace(model, lineage=replace(model.lineage, origin="uploaded"))  # starts at 0
-    if weight_limit:
-        monkeypatch.setattr(ntk, "_is_kernel", lambda rows, size: False)
-    else:
-        monkeypatch.setattr(ntk, "_is_kernel", lambda rows, size: True)
+    monkeypatch.setattr(kernel, "in_kernel", lambda rows, size: through_kernel)
     found = disgorge(model, data, chosen(data, np.arange(3)), "ntk", settings=EXACT)
     ends = [slow_end(model, data, rows) for rows in (np.arange(3, 20), np.arange(20))]
     theta = torch.cat([p.detach().flatten() for p in model.network.parameters()])
@@ -153,11 +151,39 @@ def test_the_order_of_the_published_notebook_on_a_stand_in():
     assert here.distance(moved) < 0.7 * min(here.distance(tuned), here.distance(blurred))
 
 
+def test_a_sample_of_the_kept_records_stands_for_all_where_memory_is_short(monkeypatch):
+    """Every kept record is there four times: a sample that holds each once gives the same shift."""
+    x, y = table(20, 4)
+    rows = [0, 1, 2, *np.repeat(np.arange(3, 20), 4)]
+    data = dataset_of(x.iloc[rows].reset_index(drop=True), y[rows])
+    model = table_model(mlp(), 4, recipe=Recipe(dtype="float64", l2=0.1))
+    forget, some = chosen(data, np.arange(3)), np.isin(np.arange(71), np.arange(3, 71, 4))
+    whole = disgorge(model, data, forget, "ntk", settings=EXACT)
+    for through_kernel in (True, False):
+        monkeypatch.setattr(kernel, "in_kernel", lambda rows, size, way=through_kernel: way)
+        monkeypatch.setattr(ntk, "sample_of", lambda context: some)
+        found = disgorge(model, data, forget, "ntk", settings=EXACT)
+        for a, b in zip(
+            found.model.network.parameters(), whole.model.network.parameters(), strict=True
+        ):
+            torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-10)
+        assert reservation("sample", "17 of 68") in found.notes
+
+
+def test_the_sample_keeps_within_the_limit_and_leaves_nothing_of_f_out(monkeypatch):
+    data = digits(15)
+    monkeypatch.setattr(kernel, "WIDEST", 500)  # 50 records of ten outputs, 910 weights
+    found = disgorge(narrow(), data, first(data), "ntk")
+    assert reservation("sample", "35 of 285") in found.notes
+    assert found.cost.passes < 10 * 50 + 4 * 300
+    assert found.figures["validation lost"] <= 0.02
+
+
 def test_a_kernel_that_is_too_large_is_refused_with_the_limit(monkeypatch):
     data = digits(15)
-    monkeypatch.setattr(ntk, "WIDEST", 500)
+    monkeypatch.setattr(kernel, "WIDEST", 290)
     reason = why_not(TangentKernel(), facts_for(narrow(), data, first(data))) or ""
-    assert "300 records x 10 outputs and 910 weights" in reason and "limit is 500" in reason
+    assert "15 records to remove" in reason and "limit is 290" in reason
 
 
 def test_where_it_does_not_apply_it_says_why():

@@ -6,6 +6,8 @@ min_u 1/(2n) Σ ‖J_i u - r_i‖² + λ/2 ‖u‖², r_i = target - f(x_i; w). 
 and Achille et al. (LQF, arXiv 2012.11140). The target of a classifier is `height` for the true class, less
 the mean over the classes, against logits less theirs. The quadratic is solved by conjugate gradients
 (Hestenes and Stiefel 1952) from u = 0, so the same records give the same bits, whatever was removed before.
+User records that are all of a kind would pull every answer their way, so core records hold theirs: they come
+in with r_i = 0 (`anchor`; added here). Without user records the right-hand side, and so u, is 0 all the same.
 It costs accuracy where the user records ask for features that the core does not have.
 """
 
@@ -27,10 +29,11 @@ from disgorge_core.models.rules.linearized import LAYERS, USER
 from disgorge_core.params import param, values_of
 from disgorge_core.registry import REGIMES
 from disgorge_core.training import Burden, Job, Stack, train_job
+from disgorge_core.training.order import by_key
 from disgorge_core.training.results import Ids, stack_of
 from disgorge_core.types import Array, Dataset, Model, Progress, Recipe, Report
 
-ITERATIONS = (30.0, 600.0)  # of a usual solve: of the head alone, of more layers
+ITERATIONS = (100.0, 600.0)  # of a usual solve: of the head alone, of more layers
 MOST_STEPS, TOLERANCE = 1000, 1e-7  # of the solve: steps, and its rest against the right-hand side
 MOST_WEIGHTS = 2_000_000
 NO_CORE = "Say which records are core by a filter, such as source == 'public'."
@@ -54,6 +57,9 @@ class MixedPrivacy:
         1e-3, label="L2 of the user weights", help="Weight of ½‖u‖² beside the mean squared error",
         min=1e-8, max=100,
     )  # fmt: skip
+    anchor: bool = param(
+        True, help="Core records hold the answers that the core gives them, while users pull theirs"
+    )
     height: float = param(
         5.0,
         help="How far user records pull the logit of their class",
@@ -92,7 +98,8 @@ class MixedPrivacy:
         """The core's epochs, and a pass for each step of the solve; u is kept and asked."""
         rows = data.rows("train")
         share = float(self.is_core(data)[rows].mean()) if self.core.strip() and len(rows) else 1.0
-        passes = recipe.epochs * share * records + self.iterations * (1 - share) * records
+        solving = records if self.anchor else (1 - share) * records
+        passes = recipe.epochs * share * records + self.iterations * solving
         return Burden(passes, 2.0, 2.0)
 
     def parts(self, model: Model, data: Dataset) -> Array:
@@ -119,12 +126,12 @@ class MixedPrivacy:
         for k, model in enumerate(cores.models):
             report(Progress(k / len(job), job.labels[k] or "solving the user part"))
             with compute.threads(job.recipe.threads):
-                model = self.solved(model, job.data, np.flatnonzero(job.keep[k] & ~core))
+                model = self.solved(model, job.data, job.keep[k], core)
             models.append(replace(model, seen=names.seen(job.keep[k], job.starts[k])))
         return stack_of(models)
 
-    def solved(self, model: Model, data: Dataset, rows: Array) -> Model:
-        """The model with the user weights of these rows, its core as it is; its cost grows by the solve."""
+    def solved(self, model: Model, data: Dataset, keep: Array, core: Array) -> Model:
+        """The model with the user weights of the records in keep (n,), its core as it is, its cost grown."""
         if model.layers is None:
             raise BadParam(
                 "This network cannot be expanded layer by layer.",
@@ -136,8 +143,10 @@ class MixedPrivacy:
                 f"The last {self.layers} layers have {expansion.size:,} weights, more than {MOST_WEIGHTS:,}.",
                 "Let fewer layers be moved.",
             )
-        rows = rows[np.argsort(data.keys[rows], kind="stable")]  # whatever the order of the file
-        user, steps = self._user(expansion, data, rows)
+        rows = by_key(data.keys, np.flatnonzero(keep & (~core | self.anchor)))
+        if not (keep & ~core).any():
+            rows = rows[:0]
+        user, steps = self._user(expansion, data, rows, core)
         kept = {USER: user, LAYERS: np.array([self.layers], dtype=np.int64)}
         cost = model.lineage.cost + float(len(rows) * (steps + 1))
         return replace(
@@ -145,13 +154,16 @@ class MixedPrivacy:
             artefacts=kept, lineage=replace(model.lineage, cost=cost),
         )  # fmt: skip
 
-    def _user(self, expansion: Expansion, data: Dataset, rows: Array) -> tuple[Array, int]:
+    def _user(
+        self, expansion: Expansion, data: Dataset, rows: Array, core: Array
+    ) -> tuple[Array, int]:
         if not len(rows):
             return np.zeros(expansion.size), 0
         inputs = expansion.read(data.take(rows))
         parts = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
         rests = [
-            self._rest(expansion, z, data, part) for z, part in zip(inputs, parts, strict=True)
+            self._rest(expansion, z, data, part, core)
+            for z, part in zip(inputs, parts, strict=True)
         ]
         pairs = zip(inputs, rests, strict=True)
         right = _sum(expansion.back(z, rest) for z, rest in pairs) / len(rows)
@@ -162,8 +174,15 @@ class MixedPrivacy:
 
         return conjugate_gradients(curved, right)
 
-    def _rest(self, expansion: Expansion, z: Tensor, data: Dataset, rows: Array) -> Tensor:
-        """What the core leaves to the user weights: target less its answers (n, outputs)."""
+    def _rest(
+        self, expansion: Expansion, z: Tensor, data: Dataset, rows: Array, core: Array
+    ) -> Tensor:
+        """What the core leaves to the user weights, (n, outputs): of its own records nothing."""
+        asked = torch.from_numpy(~core[rows])[:, None]
+        return self._wanted(expansion, z, data, rows) * asked
+
+    def _wanted(self, expansion: Expansion, z: Tensor, data: Dataset, rows: Array) -> Tensor:
+        """Targets less the core's answers."""
         answer = expansion.logits(z)
         if data.task == "regression":
             return torch.from_numpy(np.asarray(data.y[rows], dtype=np.float64))[:, None] - answer

@@ -95,6 +95,6 @@ def test_the_price_is_the_solve_over_core_and_solve():
     forget = chosen(data, users(data)[:10])
     regime: MixedPrivacy = training.regime_of(model)
     n, own = 300, len(users(data))
-    wanted = 30 * (own - 10) / (RECIPE.epochs * (n - own) + 30 * own)
+    wanted = 100 * (n - 10) / (RECIPE.epochs * (n - own) + 100 * n)
     assert Method().price(facts_for(model, data, forget)) == pytest.approx(wanted)
-    assert regime.burden(data, n, RECIPE).passes == pytest.approx(12 * (n - own) + 30 * own)
+    assert regime.burden(data, n, RECIPE).passes == pytest.approx(12 * (n - own) + 100 * n)

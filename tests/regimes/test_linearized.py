@@ -46,6 +46,7 @@ def jacobian(model: Model, x, names: list[str]) -> np.ndarray:
     return torch.cat(flat, 2).numpy()
 
 
+@pytest.mark.parametrize("anchor", [True, False])
 @pytest.mark.parametrize(
     ("layers", "count", "names"),
     [
@@ -53,15 +54,18 @@ def jacobian(model: Model, x, names: list[str]) -> np.ndarray:
         (CNN, 2, ["fc.weight", "fc.bias", "head.weight", "head.bias"]),
     ],
 )
-def test_the_user_weights_are_the_dense_solution_with_the_whole_jacobian(layers, count, names):
+def test_the_user_weights_are_the_dense_solution_with_the_whole_jacobian(
+    layers, count, names, anchor
+):
     data = digits(90)
-    regime = replace(REGIME, layers=count)
+    regime = replace(REGIME, layers=count, anchor=anchor)
     model = training.fit(data, layers, replace(RECIPE, dtype="float64"), regime=regime)
     rows = data.rows("train")
-    own = rows[data.y[rows] >= 5]
+    own = rows if anchor else rows[data.y[rows] >= 5]
     j = jacobian(model, data.take(own), names)
     f = member_logits(model.members[0], data.take(own))
     rest = 5 * (np.eye(10)[data.y[own]] - 0.1) - (f - f.mean(1, keepdims=True))
+    rest[data.y[own] < 5] = 0
     a = np.einsum("nop,noq->pq", j, j) / len(own) + 0.01 * np.eye(j.shape[2])
     wanted = np.linalg.solve(a, np.einsum("nop,no->p", j, rest) / len(own))
     np.testing.assert_allclose(model.artefacts[USER], wanted, atol=1e-4 * np.abs(wanted).max())
@@ -108,6 +112,17 @@ def test_user_records_make_a_small_core_better():
         for m in (replace(model, rule="mean"), model)
     ]
     assert right[1] > right[0] + 0.03
+
+
+def test_core_records_hold_their_answers_while_users_of_one_kind_pull_theirs():
+    data = digits(300)
+    right = {}
+    for anchor in (True, False):
+        regime = MixedPrivacy(core="label != 1", anchor=anchor)
+        model = training.fit(data, MLP, RECIPE, regime=regime)
+        rows = data.rows("test")
+        right[anchor] = (logits(model, data.take(rows)).argmax(1) == data.y[rows]).mean()
+    assert right[True] > 0.7 > 0.5 > right[False]
 
 
 def test_the_same_records_give_the_same_bits_in_any_order(tmp_path):

@@ -1,11 +1,11 @@
 """Solve the linear user part again without the records; the core never saw them.
 
-Formula: answers are f(x; w) + J(x) u, with w from core records only and u the minimum, over the kept user
-records R, of 1/(2|R|) Σ ‖J_i u - r_i‖² + λ/2 ‖u‖², by conjugate gradients from 0; u = 0 if no user record
-stays.
+Formula: answers are f(x; w) + J(x) u, with w from core records only and u the minimum, over the kept records
+R, of 1/(2|R|) Σ ‖J_i u - r_i‖² + λ/2 ‖u‖², by conjugate gradients from 0. r_i is what the core leaves of a
+user record's target, and 0 for core records, which hold their answers; u = 0 if no user record stays.
 Source: mixed-privacy forgetting, Golatkar et al. (arXiv 2012.13431), with the loss of LQF, Achille et al.
 (arXiv 2012.11140). They update u by a step from the old one and add noise; here the quadratic is solved
-afresh, which needs no noise: the old u plays no part.
+afresh, which needs no noise: the old u plays no part. That core records hold their answers is added here.
 Guarantee: the result is, bit for bit, the model of this regime that was trained without the records; with all
 of them gone its answers are those of the core alone. Nothing better than what is known of the core, and of a
 backbone before it, can be said of the whole.
@@ -63,19 +63,21 @@ class Linearized:
             return steps / (steps + (facts.recipe or Recipe()).epochs)
         regime = MixedPrivacy(**facts.model.regime_settings)
         full = regime.burden(facts.data, facts.n_train, facts.recipe).passes
-        users = int((facts.keep & ~regime.is_core(facts.data)).sum())
-        return regime.iterations * users / full
+        core = regime.is_core(facts.data)
+        users = facts.keep & ~core
+        solving = facts.keep if regime.anchor and users.any() else users
+        return float(regime.iterations * solving.sum() / full)
 
     def run(self, context: Context) -> Change:
         """The core as it is, the user part solved on what stays."""
         model, data = context.model, context.data
         regime = MixedPrivacy(**model.regime_settings)
-        rows = np.flatnonzero(context.keep & ~regime.is_core(data))
-        core = replace(model, lineage=replace(model.lineage, cost=0.0))
-        new = regime.solved(core, data, rows)
+        core = regime.is_core(data)
+        bare = replace(model, lineage=replace(model.lineage, cost=0.0))
+        new = regime.solved(bare, data, context.keep, core)
         sizes = [float(np.linalg.norm(m.artefacts[USER])) for m in (model, new)]
         figures = {
-            "user records left": float(len(rows)),
+            "user records left": float((context.keep & ~core).sum()),
             "size of the user part before": sizes[0],
             "size of the user part after": sizes[1],
         }

@@ -88,7 +88,7 @@ def test_a_pair_has_its_price_in_models_and_time(
     page = page.selectbox(key="pair_after").select(values["after"]).run()
     page = set_number(page, "Audit references", 4, "pair_")
     page = set_number(page, "Twins", 2, "pair_")
-    tables = [h.proto.body for h in page.get("html") if "dg-price" in h.proto.body]
+    tables = [h.proto.body for h in page.get("html") if 'class="dg-price"' in h.proto.body]
     mine = tables[-1]
     rows = dict(part.split("</td><td>")[:2] for part in mine.split("<tr><td>")[1:])
     models = rows["4 references and one in the method's place"], rows["2 twins"]

@@ -49,6 +49,7 @@ class MixedPrivacy:
     )
     layers: int = param(
         1,
+        label="Layers moved",
         help="Last layers with weights that user records move, to first order; 1 is the head",
         min=1,
         max=50,
@@ -58,7 +59,9 @@ class MixedPrivacy:
         min=1e-8, max=100,
     )  # fmt: skip
     anchor: bool = param(
-        True, help="Core records hold the answers that the core gives them, while users pull theirs"
+        True,
+        label="Core holds its answers",
+        help="Core records keep the answers that the core gives them, while users pull theirs",
     )
     height: float = param(
         5.0,

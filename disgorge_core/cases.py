@@ -24,7 +24,7 @@ from disgorge_core.data.saved import keep_dataset, load_dataset_folder
 from disgorge_core.errors import BadForgetSet, StoreError
 from disgorge_core.examples.shipped import example
 from disgorge_core.models.saved import keep_model, load_model_folder
-from disgorge_core.runs import Run
+from disgorge_core.runs import Run, events
 from disgorge_core.runs.result import VALUES
 from disgorge_core.runs.run import OPEN, RESULT, new_run, runs_of
 from disgorge_core.store import (
@@ -40,6 +40,7 @@ from disgorge_core.types import Dataset, ForgetSet, Model, digest_of
 T = TypeVar("T")
 CASE, REQUEST, LOCK = "case.json", "request.json", "cases.lock"
 KEPT_DATASETS = 3
+DELETED = "model deleted"
 
 
 @dataclass(frozen=True)
@@ -220,11 +221,12 @@ class Cases:
             caches = [path for path in self._caches() if _mentions(path / REQUEST, names)]
             return [*self.workspace.purge([*caches, *own, self.workspace.case(case.id)])]
 
-    def purge_model(self, digest: str) -> builtins.list[str]:
+    def purge_model(self, digest: str, copies: str = "") -> builtins.list[str]:
         """Delete a model in all cases, with the runs that used or made it; list all files that went.
 
         A run's result holds the model's answers. The cases let go of it last, so that a purge that was
-        cut off can be repeated. Raises StoreError while such a run is open, and for an unknown model.
+        cut off can be repeated; an entry in each case's log stays, with the `copies` elsewhere that were
+        declared. Raises StoreError while such a run is open, and for an unknown model.
         """
         with self.locked():
             holders = [case for case in self.list() if digest in case.models]
@@ -235,11 +237,18 @@ class Cases:
                 raise StoreError("A run of this model is under way or waits.", "Cancel it first.")
             caches = [path for path in self._caches() if _mentions(path / REQUEST, [digest])]
             folders = [*caches, *(run.folder for run in runs), self.workspace.model(digest)]
+            name = _name_of(self.workspace.model(digest))
             gone = [*self.workspace.purge(folders)]
             for case in holders:
                 left = tuple(d for d in case.models if d != digest)
                 self._write(dataclasses.replace(case, models=left))
+                about = {"digest": digest, "name": name, "files": len(gone), "copies": copies}
+                events.append(self.workspace.case(case.id), DELETED, **about)
             return gone
+
+    def deletions(self, case_id: str) -> builtins.list[events.Event]:
+        """Models deleted from a case, oldest first: "t", "digest", "name", "files", "copies"."""
+        return [e for e in events.read(self.workspace.case(case_id)) if e["kind"] == DELETED]
 
     def _own(self, case: Case) -> builtins.list[Path]:
         """Folders of the models and the dataset that no other case uses."""
@@ -275,6 +284,11 @@ def _read(path: Path) -> Case:
 
 def _changed(path: Path) -> str:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
+
+
+def _name_of(model: Path) -> str:
+    """A model's name; nothing where its folder is gone already, as after a purge that was cut off."""
+    return str(read_json(model / "model.json")["name"]) if model.is_dir() else ""
 
 
 def _slug(name: str) -> str:

@@ -172,3 +172,21 @@ def test_without_a_model_the_page_says_what_to_do(
     empty = cases.create("Empty", cases.dataset(case.dataset))
     app = open_page("case/model", case=empty.id)
     assert sum("no model yet" in e.value for e in app.main.get("html")) == 1
+
+
+def test_a_deleted_model_leaves_a_list_and_an_entry_in_the_log(
+    open_page: Open, cases: Cases, case: Case
+) -> None:
+    digest = case.models[0]
+    folder = cases.workspace.model(digest)
+    files = sum(path.is_file() for path in folder.rglob("*"))
+    app = open_page("case/model", case=case.id, model=digest)
+    app.button(key="model_delete").click().run()
+    app.text_area(key="model_copies").set_value("the backup of May")
+    app.button(key="model_delete_yes").click().run()
+    assert not app.exception
+    assert not folder.exists() and cases.get(case.id).models == ()
+    (entry,) = cases.deletions(case.id)
+    assert entry["digest"] == digest and entry["files"] >= files
+    assert any("the backup of May" in c.value for c in app.caption)
+    assert any("gone" in e.label for e in app.expander)

@@ -174,7 +174,9 @@ def adapters() -> Model:
 @cache
 def condensed() -> Model:
     """Trained on made-up records of three owners."""
-    return training.fit(digits(15), LAYERS, RECIPE, regime=Condensed("owner", each=3), name="condensed")
+    return training.fit(
+        digits(15), LAYERS, RECIPE, regime=Condensed("owner", each=3), name="condensed"
+    )
 
 
 @cache

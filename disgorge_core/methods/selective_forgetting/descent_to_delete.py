@@ -83,10 +83,11 @@ class DescentToDelete:
         return None
 
     def price(self, facts: Facts) -> float:
-        """A pass over what stays for each step, over those of a training."""
-        if facts.regime != PublishedNoisy.name:
+        """A pass over what stays for each step, over those of a training; of a noisy one before there is one."""
+        published = facts.regime == PublishedNoisy.name
+        if not published and self.why_not(facts) is None:
             return share_of_full(facts, 100.0 * facts.n_keep, 1.0)
-        regime = PublishedNoisy(**facts.model.regime_settings)
+        regime = PublishedNoisy(**facts.model.regime_settings if published else {})
         steps = min(self.most, regime.steps_without(facts.n_forget, facts.n_train))
         return steps * facts.n_keep / (regime.steps * max(1, facts.n_train))
 

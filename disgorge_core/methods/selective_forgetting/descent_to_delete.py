@@ -83,7 +83,7 @@ class DescentToDelete:
         return None
 
     def price(self, facts: Facts) -> float:
-        """A pass over what stays for each step, over those of a training; of a noisy one before there is one."""
+        """A pass over what stays a step, over those of a training; of a noisy one until there is one."""
         published = facts.regime == PublishedNoisy.name
         if not published and self.why_not(facts) is None:
             return share_of_full(facts, 100.0 * facts.n_keep, 1.0)

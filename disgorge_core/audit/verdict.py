@@ -189,7 +189,7 @@ def _measured(e: Evidence) -> str:
     if e.trace_after is not None:
         t = e.trace_after
         said.append(
-            f"Trace that is left: {_two(t.value)}, interval {_two(t.low)} to {_two(t.high)}."
+            f"Trace that is left: {_share(t.value)}, interval {_share(t.low)} to {_share(t.high)}."
         )
     return " ".join(said)
 
@@ -198,16 +198,16 @@ def _p(p: float | None) -> str:
     return "not measured" if p is None else f"{p:.2g}"
 
 
-def _two(value: float) -> str:
-    """With two decimals; never as -0.00."""
-    return f"{round(value, 2) + 0.0:.2f}"
+def _share(value: float) -> str:
+    """In whole percent; never as -0 %."""
+    return f"{100 * round(value, 2) + 0.0:.0f} %"
 
 
 def _figures(e: Evidence) -> dict[str, str]:
     t = e.trace_after or Estimate(float("nan"), float("nan"), float("nan"), 0)
     return {
         "references": f"{e.references}", "level": f"{e.marks.level:.0%}", "fewest": f"{FEWEST}",
-        "tolerance": f"{e.marks.tolerance:.2f}", "left": _two(t.value), "high": _two(t.high),
+        "tolerance": _share(e.marks.tolerance), "left": _share(t.value), "high": _share(t.high),
         "p_after": _p(e.p_after), "p_all": _p(e.p_all), "p_control": _p(e.p_control),
         "p_relearned": _p(e.p_relearned), "broken": e.broken,
         "far_before": f"{e.far_before:.3g}", "far_after": f"{e.far_after:.3g}",

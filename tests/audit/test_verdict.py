@@ -103,7 +103,7 @@ def test_a_model_that_is_refused_is_never_cleared(p):
 
 def test_a_wider_tolerance_never_lowers_a_verdict():
     strict = verdict(replace(HONEST, marks=Marks(tolerance=0.05)))
-    assert strict.key == "reduced" and "0.06" in strict.reasons[0]
+    assert strict.key == "reduced" and "6 %" in strict.reasons[0]
     assert (
         verdict(replace(HONEST, marks=Marks(tolerance=0.3), trace_after=WIDE)).key
         == "not distinguishable"
@@ -118,9 +118,9 @@ def test_the_words_promise_nothing():
 
 def test_what_was_measured_is_said_in_numbers():
     said = verdict(HONEST).measured
-    assert "50 models" in said and "p = 0.02" in said and "0.01" in said and "-0.04 to 0.06" in said
+    assert "50 models" in said and "p = 0.02" in said and "left: 1 %" in said and "-4 % to 6 %" in said
 
 
 def test_a_trace_of_nothing_has_no_sign():
     said = verdict(replace(HONEST, trace_after=Estimate(-0.001, -0.04, 0.004, 50))).measured
-    assert "left: 0.00, interval -0.04 to 0.00." in said
+    assert "left: 0 %, interval -4 % to 0 %." in said

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from disgorge_core import training
+from disgorge_core.audit.bench import KEPT, TEST
 from disgorge_core.cases import Case, Cases
 from disgorge_core.data.forget_set import where
 from disgorge_core.jobs.worker import work
 from disgorge_core.runs import Run
 from disgorge_core.runs.run import new_run
-from disgorge_core.types import Recipe
+from disgorge_core.types import Marks, Recipe
+from pages.panels.audit.verdict import besides
 from tests.pages.finished import finished_run
 from tests.pages.test_tables import diabetes
 
@@ -223,3 +227,23 @@ def test_numbers_have_their_groups_too(open_page: OpenPage, cases: Cases, source
     for sex in ("A", "B"):
         mine = (data.meta["sex"].iloc[rows] == sex).to_numpy()
         assert table.loc[f"sex: {sex}", "z² after"] == pytest.approx(float((z[mine] ** 2).mean()))
+
+
+def test_damage_besides_is_on_the_verdict_and_chance_is_not() -> None:
+    """Two of three groups of kept records beyond 5 %, none of the test records."""
+    odds = {KEPT: [0.01, 0.05, 0.4], TEST: [0.06, 0.9]}
+    found = SimpleNamespace(
+        report=SimpleNamespace(
+            marks=Marks(level=0.05),
+            findings=[
+                SimpleNamespace(
+                    check="collateral", records=name, arrays={"p_together": np.array(p)}
+                )
+                for name, p in odds.items()
+            ],
+        )
+    )
+    said = besides(found)
+    assert "2 of 3 groups of kept records" in said and "test" not in said
+    found.report.findings = found.report.findings[1:]
+    assert besides(found) == ""

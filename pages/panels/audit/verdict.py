@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from disgorge_core.types import Tier, Verdict
@@ -38,7 +39,24 @@ class TheVerdict:
             for reason in v.reasons:
                 st.markdown(messages.as_written(reason))
             _three(v)
+            if besides := besides(found):
+                st.markdown(f":material/warning: {besides}")
             st.caption(_facts(view, found))
+
+
+def besides(found: audited.Audited) -> str:
+    """What changed that should not have: groups of kept and test records, beyond chance."""
+    said = [
+        f"{int((np.asarray(f.arrays['p_together']) <= found.report.marks.level).sum())} of "
+        f"{len(f.arrays['p_together'])} groups of {f.records.lower().removesuffix(' records')} records"
+        for f in found.report.findings
+        if f.check == "collateral"
+        and "p_together" in f.arrays
+        and (np.asarray(f.arrays["p_together"]) <= found.report.marks.level).any()
+    ]
+    if not said:
+        return ""
+    return f"Besides, answers changed beyond chance for {' and '.join(said)}: see Collateral."
 
 
 def _facts(view: View, found: audited.Audited) -> str:

@@ -136,6 +136,7 @@ def _training(r: _Run) -> str:
         "settings": request["settings"],
         "recipe": _Code(_inline("dg.Recipe", request["recipe"])),
         "regime": _regime(request["regime"]),
+        "exclude": _left_out(request.get("leave_out", "")),
         "name": request["label"],
     }
     given = {name: value for name, value in call.items() if value}
@@ -143,6 +144,10 @@ def _training(r: _Run) -> str:
         *r.opening(), "", _call("model = dg.fit", ("data",), given), "print(model.digest)",
         *r.check("model", "model"),
     )  # fmt: skip
+
+
+def _left_out(text: str) -> _Code | None:
+    return _Code(f"dg.ForgetSet.where(data, {text!r}).mask(data)") if text.strip() else None
 
 
 def _regime(values: Mapping[str, Any]) -> _Code | None:

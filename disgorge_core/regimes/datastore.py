@@ -16,7 +16,7 @@ import numpy as np
 from disgorge_core.models.prediction import places
 from disgorge_core.params import param, values_of
 from disgorge_core.registry import REGIMES
-from disgorge_core.training import Burden
+from disgorge_core.training import STEPS, Burden
 from disgorge_core.training.results import Stack, models_of, stack_of
 from disgorge_core.training.task import Job, Task, tasks_for
 from disgorge_core.types import Array, Dataset, Member, Model, Progress, Recipe, Report
@@ -41,6 +41,7 @@ class Datastore:
         "row. Each answer searches the whole store, and the store holds the records' features."
     )
     method = "datastore"
+    ignores = STEPS
 
     def why_not(self, data: Dataset, architecture: str) -> str | None:
         """It always can."""

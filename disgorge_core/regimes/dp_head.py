@@ -29,7 +29,7 @@ from disgorge_core.privacy.reading import Reading, reading
 from disgorge_core.privacy.steps import NOISE
 from disgorge_core.regimes.dp_sgd import refuse_start, single
 from disgorge_core.registry import REGIMES
-from disgorge_core.training import Burden, Job, Stack, convex
+from disgorge_core.training import STEPS, Burden, Job, Stack, convex
 from disgorge_core.training.order import by_key, salt
 from disgorge_core.training.results import stack_of
 from disgorge_core.types import Array, Dataset, Model, Progress, Recipe, Report
@@ -81,6 +81,7 @@ class DpHead:
         "action; the price is accuracy."
     )
     method = "dp_head"
+    ignores = STEPS
 
     def why_not(self, data: Dataset, architecture: str) -> str | None:
         """Needs one linear layer, and a δ that says something."""

@@ -20,7 +20,7 @@ import numpy as np
 from disgorge_core import compute
 from disgorge_core.params import param, values_of
 from disgorge_core.registry import REGIMES
-from disgorge_core.training import Burden, Job, Stack, convex, logistic
+from disgorge_core.training import STEPS, Burden, Job, Stack, convex, logistic
 from disgorge_core.training.order import PERTURB, salt
 from disgorge_core.training.results import stack_of
 from disgorge_core.types import Array, Dataset, Model, Progress, Recipe, Report
@@ -72,6 +72,7 @@ class Perturbed:
         "(ε, δ), until a budget is spent."
     )
     method = "certified_newton"
+    ignores = STEPS
 
     def why_not(self, data: Dataset, architecture: str) -> str | None:
         """Needs a linear model and a reading that is fixed in advance, or said to be fitted."""

@@ -2,7 +2,7 @@
 
 A regime is one file in `disgorge_core/regimes`: a frozen dataclass with `@REGIMES.register`, the class
 attributes `name`, `title`, `order`, `tasks`, `promise`, `method` (the removal that it is made for) and
-settings made by `param(...)`. The GUI draws its form from them, and references and twins of a model are
+settings made by `param(...)`; where recipe settings play no part, `ignores` names them. The GUI draws its form from them, and references and twins of a model are
 trained in its own regime.
 """
 
@@ -19,6 +19,9 @@ from disgorge_core.training.task import Job
 from disgorge_core.types import Array, Dataset, Model, Recipe, Report
 
 CLOSED_FORM = "closed form"
+STEPS = (  # what a recipe says of steps: nothing to a regime that solves, or that does not train
+    "epochs", "lr", "batch", "optimiser", "momentum", "l2", "schedule", "augment", "trainable", "dtype",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

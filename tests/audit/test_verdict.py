@@ -118,7 +118,9 @@ def test_the_words_promise_nothing():
 
 def test_what_was_measured_is_said_in_numbers():
     said = verdict(HONEST).measured
-    assert "50 models" in said and "p = 0.02" in said and "left: 1 %" in said and "-4 % to 6 %" in said
+    assert (
+        "50 models" in said and "p = 0.02" in said and "left: 1 %" in said and "-4 % to 6 %" in said
+    )
 
 
 def test_a_trace_of_nothing_has_no_sign():

@@ -116,6 +116,17 @@ def test_a_second_removal_keeps_the_first_out(desk, removed):
     )
 
 
+def test_a_model_is_trained_without_what_a_filter_leaves_out(desk):
+    data = desk.data
+    expression = f"label == '{data.classes[0]}'"
+    values = do(desk, "train", recipe=bench.SETTINGS, leave_out=expression, label="Part").values
+    seen = set(desk.model(values["model"]).seen)
+    train = data.split == 0
+    assert (
+        seen == set(data.ids[train & (data.y != 0)].astype(str)) != set(data.ids[train].astype(str))
+    )
+
+
 def test_a_sharded_model_is_trained(desk):
     request = {
         "recipe": bench.SETTINGS,

@@ -190,3 +190,16 @@ def test_a_deleted_model_leaves_a_list_and_an_entry_in_the_log(
     assert entry["digest"] == digest and entry["files"] >= files
     assert any("the backup of May" in c.value for c in app.caption)
     assert any("gone" in e.label for e in app.expander)
+
+
+def test_a_filter_that_is_none_is_said_before_anything_runs(
+    open_page: Open, case: Case, lanes_of_app: Lanes
+) -> None:
+    app = open_page("case/model", case=case.id, tab="Train")
+    box = next(box for box in app.text_input if box.label == "Leave out")
+    box.set_value("label == ").run()
+    assert not app.exception and app.button(key="train_start").disabled
+    assert app.warning[0].value
+    box = next(box for box in app.text_input if box.label == "Leave out")
+    box.set_value("label == '3'").run()
+    assert not app.button(key="train_start").disabled

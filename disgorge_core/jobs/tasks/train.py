@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from disgorge_core import training
+from disgorge_core.data.forget_set import where
 from disgorge_core.jobs.parts import part
 from disgorge_core.jobs.quality import split_quality
 from disgorge_core.jobs.task import QUEUE, Desk
@@ -29,6 +30,7 @@ class Train:
         default_factory=dict
     )  # empty: plain; {"name": "sharded", ...}
     label: str = ""  # name of the model
+    leave_out: str = ""  # a filter: records that it is not trained on
 
     name = "train"
     title = "Train a model"
@@ -43,6 +45,7 @@ class Train:
             make(Recipe, self.recipe),
             settings=self.settings,
             regime=training.regime_from(self.regime),
+            exclude=where(data, self.leave_out).mask(data) if self.leave_out.strip() else None,
             name=self.label,
             report=part(desk.report, 0.0, 0.95),
         )

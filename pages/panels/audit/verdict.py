@@ -39,8 +39,8 @@ class TheVerdict:
             for reason in v.reasons:
                 st.markdown(messages.as_written(reason))
             _three(v)
-            if besides := besides(found):
-                st.markdown(f":material/warning: {besides}")
+            if said := besides(found):
+                st.markdown(f":material/warning: {said}")
             st.caption(_facts(view, found))
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import streamlit as st
 
+from disgorge_core.data.query import select
+from disgorge_core.errors import BadQuery
 from disgorge_core.planning import Price, training_price
 from disgorge_core.registry import ARCHITECTURES, METHODS, REGIMES
 from disgorge_core.training import regime_from
@@ -53,12 +55,18 @@ def _request(view: View) -> dict[str, Any]:
     label = b.text_input("Name", value=kind.title, key=f"{key}_name")
     solved = hasattr(kind, "solve")
     settings = forms.fields(kind, key, start=like.settings if name == like.architecture else {})
+    left_out = st.text_input(
+        "Leave out", key=f"{key}_left_out", placeholder="a filter, such as source == 'spare'",
+        help="Records that this model is not trained on, such as a pool of substitutes for later.",
+    )  # fmt: skip
     regime = {} if solved else _regime(data, name)
     st.subheader("Recipe", anchor=False)
-    recipe = forms.fields(Recipe, f"{key}_recipe", start=like.recipe, hide=_hidden(data, solved))
+    ignored = getattr(REGIMES[regime["name"]], "ignores", ()) if regime else ()
+    hidden = _hidden(data, solved) | set(ignored)
+    recipe = forms.fields(Recipe, f"{key}_recipe", start=like.recipe, hide=hidden)
     return {
         "task": "train", "architecture": name, "settings": settings, "recipe": recipe,
-        "regime": regime, "label": label,
+        "regime": regime, "label": label, "leave_out": left_out,
     }  # fmt: skip
 
 
@@ -127,6 +135,11 @@ def _offer(view: View, request: dict[str, Any]) -> None:
 
 
 def _why_not(data: Dataset, request: dict[str, Any]) -> str | None:
+    if request["leave_out"].strip():
+        try:
+            select(data, request["leave_out"])
+        except BadQuery as error:
+            return str(error)
     regime = regime_from(request["regime"])
     return regime.why_not(data, request["architecture"]) if regime else None
 

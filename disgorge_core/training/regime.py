@@ -2,8 +2,8 @@
 
 A regime is one file in `disgorge_core/regimes`: a frozen dataclass with `@REGIMES.register`, the class
 attributes `name`, `title`, `order`, `tasks`, `promise`, `method` (the removal that it is made for) and
-settings made by `param(...)`; where recipe settings play no part, `ignores` names them. The GUI draws its form from them, and references and twins of a model are
-trained in its own regime.
+settings made by `param(...)`; where recipe settings play no part, `ignores` names them. The GUI draws its
+form from them, and references and twins of a model are trained in its own regime.
 """
 
 from __future__ import annotations

@@ -175,9 +175,10 @@ def applicable(
 def _offer(method: Method, facts: Facts) -> Offer:
     reason = why_not(method, facts)
     price = method.price(facts) if reason is None else float("nan")
-    tier = tier_here(method, facts.model)
+    tier = method.tier  # where it does not apply: what it is called once one got there
     if reason is None:
-        tier = max(tier, tier_for(method, facts), key=list(Tier).index)
+        here = tier_here(method, facts.model), tier_for(method, facts)
+        tier = max(here, key=list(Tier).index)
     return Offer(method.name, method.title, tier, method.promise, price, reason)
 
 

@@ -39,7 +39,13 @@ class Condensed:
     """Train on made-up records that stand for those of each source and class."""
 
     source: str = param("", label="Source column", column=True, help="Who the records come from")
-    each: int = param(10, help="Made-up records for each source and class", min=1, max=1000)
+    each: int = param(
+        10,
+        label="Made-up records",
+        help="Made-up records for each source and class",
+        min=1,
+        max=1000,
+    )
     epochs: int = param(
         10, label="Times the epochs", help="Passes over the few made-up records, as a multiple of the "
         "recipe's epochs", min=1, max=1000,

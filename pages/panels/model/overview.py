@@ -10,6 +10,7 @@ import streamlit as st
 from disgorge_core.cases import Case
 from disgorge_core.data.words import share_cut
 from disgorge_core.params import params_of
+from disgorge_core.registry import REGIMES
 from disgorge_core.types import Dataset, Recipe
 from pages.common import tables
 from pages.common.panels import PANELS, Need, View
@@ -56,7 +57,7 @@ def _facts(view: View, about: dict[str, Any]) -> dict[str, str]:
     return {
         "Origin": html.escape(lineage["origin"]),
         **_network(about),
-        "Regime": html.escape(about["regime"]) + _pairs(about["regime_settings"]),
+        "Regime": html.escape(_regime(about["regime"])) + _pairs(about["regime_settings"]),
         "Parameters": f"{counted.parameters:,}"
         + (f" in {counted.networks} networks" if counted.networks > 1 else ""),
         "Trained on": "unknown"
@@ -111,6 +112,10 @@ def _preprocessing(data: Dataset, members: list[dict[str, Any]]) -> str:
 def _beyond(digest: str, length: int, _data: Dataset) -> float:
     """Share of the words of all texts that a model does not read."""
     return share_cut([str(text) for text in _data.x.iloc[:, 0]], length)
+
+
+def _regime(name: str) -> str:
+    return str(REGIMES[name].title) if name in REGIMES else name
 
 
 def _settings(about: dict[str, Any]) -> str:

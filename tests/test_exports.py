@@ -140,7 +140,7 @@ def test_every_record_before_and_after(tmp_path, suffix, task):
 def test_pictures_give_ids_and_metadata(tmp_path):
     data = digits(parts=(20, 5, 5))
     table = exports.records_of(data, np.array([4, 2]))
-    assert list(table.columns) == ["id", "split", "label", "near"]
+    assert list(table.columns) == ["id", "split", "label", "near", "owner"]
     assert table["id"].tolist() == data.ids[[4, 2]].tolist()
 
 

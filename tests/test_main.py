@@ -21,7 +21,7 @@ from disgorge_core.jobs.child import THREADS
 from disgorge_core.registry import COMMANDS
 
 ROOT = Path(__file__).parents[1]
-LONG = ["--epochs", "10000", "--regime-shards", "2"]
+LONG = ["--epochs", "10000", "--regime", "sharded", "--regime-shards", "2"]
 
 
 @pytest.fixture

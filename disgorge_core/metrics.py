@@ -25,7 +25,8 @@ def share(hits: Array) -> Estimate:
     p = float(np.mean(hits))
     centre = (p + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
     half = Z95 / (1 + Z95**2 / n) * math.sqrt(p * (1 - p) / n + Z95**2 / (4 * n**2))
-    return Estimate(p, max(0.0, centre - half), min(1.0, centre + half), n)
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return Estimate(p, min(p, low), max(p, high), n)  # at 0 and 1 rounding must not pass p
 
 
 def mean_estimate(values: Array) -> Estimate:

@@ -21,7 +21,7 @@ from disgorge_core.params import param, values_of
 from disgorge_core.registry import REGIMES
 from disgorge_core.training import Burden
 from disgorge_core.training.alone import train_each
-from disgorge_core.training.by_column import values_by, why_no_column
+from disgorge_core.training.by_column import sources_of, why_no_sources
 from disgorge_core.training.results import Ids, Stack, models_of, stack_of
 from disgorge_core.training.task import Job, tasks_for
 from disgorge_core.types import Array, Dataset, Model, Recipe, Report
@@ -48,13 +48,7 @@ class Adapters:
 
     def why_not(self, data: Dataset, architecture: str) -> str | None:
         """Needs a column of sources, and not too many of them."""
-        reason = why_no_column(data, self.source)
-        if reason:
-            return reason
-        count = len(np.unique(sources_of(data, self.source)[data.rows("train")]))
-        if count > MOST:
-            return f"The column {self.source!r} has {count:,} values, more than {MOST}: choose another."
-        return None
+        return why_no_sources(data, self.source, MOST)
 
     def burden(self, data: Dataset, records: int, recipe: Recipe) -> Burden:
         """Every record once an epoch, through its own source's head; all heads are kept and asked."""
@@ -77,11 +71,6 @@ class Adapters:
         return stack_of(
             [joined(job, k, self, {n: next(heads) for n in own[k]}) for k in range(len(job))]
         )
-
-
-def sources_of(data: Dataset, column: str) -> Array:
-    """The source (n,) of each record as text; raises BadParam where it is not known for all."""
-    return values_by(data, column).astype(str).to_numpy(dtype=str)
 
 
 def trained_heads(

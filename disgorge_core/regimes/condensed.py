@@ -23,7 +23,7 @@ from disgorge_core.errors import BadForgetSet, BadParam
 from disgorge_core.params import param, values_of
 from disgorge_core.registry import REGIMES
 from disgorge_core.training import Burden, train_job
-from disgorge_core.training.by_column import values_by, why_no_column
+from disgorge_core.training.by_column import sources_of, why_no_sources
 from disgorge_core.training.order import by_key
 from disgorge_core.training.results import Ids, Stack, stack_of
 from disgorge_core.training.task import Job
@@ -66,13 +66,7 @@ class Condensed:
         """Needs pictures or a table, and a column of sources."""
         if data.kind == "text":
             return "Texts have no mean that would be a text: use adapters by source."
-        reason = why_no_column(data, self.source)
-        if reason:
-            return reason
-        count = len(np.unique(sources_of(data, self.source)[data.rows("train")]))
-        if count > MOST:
-            return f"The column {self.source!r} has {count:,} values, more than {MOST}: choose another."
-        return None
+        return why_no_sources(data, self.source, MOST)
 
     def burden(self, data: Dataset, records: int, recipe: Recipe) -> Burden:
         """A look at each record, and the epochs over what was made up."""
@@ -112,11 +106,6 @@ class Condensed:
                 known[rows.tobytes()] = condense_source(job.data, rows, name, self)
             made[name] = known[rows.tobytes()]
         return {name: own for name, own in made.items() if len(own)}
-
-
-def sources_of(data: Dataset, column: str) -> Array:
-    """The source (n,) of each record as text; raises BadParam where it is not known for all."""
-    return values_by(data, column).astype(str).to_numpy(dtype=str)
 
 
 def condense_source(data: Dataset, rows: Array, name: str, regime: Condensed) -> Made:

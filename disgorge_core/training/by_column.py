@@ -31,6 +31,22 @@ def values_by(data: Dataset, name: str) -> pd.Series:
     return data.meta[name]
 
 
+def sources_of(data: Dataset, column: str) -> Array:
+    """The source (n,) of each record as text; raises BadParam where it is not known for all."""
+    return values_by(data, column).astype(str).to_numpy(dtype=str)
+
+
+def why_no_sources(data: Dataset, name: str, most: int) -> str | None:
+    """Why a column cannot name the sources of the training records, of which there are at most so many."""
+    reason = why_no_column(data, name)
+    if reason:
+        return reason
+    count = len(np.unique(sources_of(data, name)[data.rows("train")]))
+    if count <= most:
+        return None
+    return f"The column {name!r} has {count:,} values, more than {most}: choose another."
+
+
 def ranks_by(data: Dataset, name: str, mask: Array) -> Array:
     """Numbers (n,) from 0 for the values among the records of mask (n,), in their order; -1 elsewhere.
 

@@ -17,9 +17,10 @@ import numpy as np
 
 from disgorge_core.methods.contract import Context, Facts
 from disgorge_core.regimes.adapters import Adapters as Regime
-from disgorge_core.regimes.adapters import joined, sources_of, trained_heads
+from disgorge_core.regimes.adapters import joined, trained_heads
 from disgorge_core.registry import METHODS
 from disgorge_core.training.blueprint import blueprint
+from disgorge_core.training.by_column import sources_of
 from disgorge_core.training.task import job_of
 from disgorge_core.types import Array, Change, Family, Tier, Timing
 

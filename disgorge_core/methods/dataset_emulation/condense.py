@@ -19,9 +19,10 @@ import numpy as np
 
 from disgorge_core.emulation.standing_in import made_of
 from disgorge_core.methods.contract import Context, Facts
-from disgorge_core.regimes.condensed import LOOK, Condensed, sources_of, train_on
+from disgorge_core.regimes.condensed import LOOK, Condensed, train_on
 from disgorge_core.registry import METHODS
 from disgorge_core.training.blueprint import blueprint
+from disgorge_core.training.by_column import sources_of
 from disgorge_core.training.order import by_key
 from disgorge_core.training.task import job_of
 from disgorge_core.types import Change, Family, Tier, Timing

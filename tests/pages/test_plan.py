@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from disgorge_core import training
 from disgorge_core.cases import Case, Cases
 from disgorge_core.data.forget_set import from_mask
 from disgorge_core.disgorging import applicable
@@ -186,3 +187,20 @@ def test_one_forecast_serves_the_reason_and_the_price(
     assert "**Recommended.** A full retrain takes about 10 minutes here" in shown
     assert "A full retrain by its recipe takes about 10 minutes here." in shown
     assert "about 50 minutes" in _price(app)  # five references
+
+
+def test_settings_that_do_not_apply_are_said_before_the_start(
+    open_page: OpenPage, cases: Cases, case: Case
+) -> None:
+    data, model = cases.dataset(case.dataset), cases.model(case.models[0])
+    train = data.rows("train")
+    keep = np.isin(np.arange(len(data)), train[::2])
+    digest = cases.add_model(case.id, training.refit(model, data, keep))
+    few = cases.save_forget(
+        case.id, from_mask(data, np.isin(np.arange(len(data)), train[:6]), "six")
+    )
+    app = open_page(PAGE, case=case.id, forget=few, model=digest, method="substitute")
+    assert not app.button(key="plan_run").disabled and not app.warning
+    app.text_input(key="plan_substitute_pool").set_value("label == 'none of them'").run()
+    assert app.button(key="plan_run").disabled
+    assert "choose another filter" in app.warning[0].value

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from disgorge_core.cases import Recent
-from disgorge_core.disgorging import Offer, applicable, facts_for, seconds_to_retrain
+from disgorge_core.disgorging import Offer, applicable, facts_for, seconds_to_retrain, why_not
 from disgorge_core.jobs import Desk
 from disgorge_core.jobs.references import missing_references
 from disgorge_core.jobs.tasks.disgorge import earlier_removals
@@ -42,6 +42,10 @@ class Forecast:
     def share(self, method: str, settings: Mapping[str, Any]) -> float:
         """Expected cost with these settings, as a share of one full training."""
         return float(make(METHODS[method], settings).price(self.facts))
+
+    def why_not(self, method: str, settings: Mapping[str, Any]) -> str | None:
+        """One sentence if the method does not apply with these settings."""
+        return why_not(make(METHODS[method], settings), self.facts)
 
     def seconds(self, share: float) -> float:
         """How long that share of a full training takes here, roughly."""

@@ -62,7 +62,7 @@ class Start:
             _promise(offer)
             settings = forms.fields(METHODS[offer.method], f"plan_{offer.method}", columns=2)
             seed, references = _seed_and_references(view, found)
-            _price(view, found, offer, settings, references)
+            ready = _price(view, found, offer, settings, references)
             marks = _marks(found)
             request = {
                 "task": "disgorge", "model": view.model, "forget": view.forget,
@@ -70,8 +70,9 @@ class Start:
                 "references": references, "marks": marks,
             }  # fmt: skip
             if st.button(
-                "Run", key="plan_run", type="primary", icon=":material/play_arrow:", width="stretch"
-            ):
+                "Run", key="plan_run", type="primary", icon=":material/play_arrow:", width="stretch",
+                disabled=not ready,
+            ):  # fmt: skip
                 state.go("disgorge/runs", run=lanes().submit(view.case.id, request), tab="")
         paper(METHODS[offer.method])
 
@@ -113,12 +114,16 @@ def _marks(found: Forecast) -> dict[str, Any]:
 
 def _price(
     view: View, found: Forecast, offer: Offer, settings: dict[str, Any], references: int
-) -> None:
+) -> bool:
+    """What it will cost; False where the method does not apply with these settings, and why."""
     try:
-        share = found.share(offer.method, settings)
+        share, reason = found.share(offer.method, settings), found.why_not(offer.method, settings)
     except DisgorgeError as error:
         messages.problem(error)
-        return
+        return False
+    if reason:
+        st.warning(reason, icon=":material/block:")
+        return False
     kept = min(references, kept_references(view, found)) if references else 0
     missing = references - kept
     own, beside = found.seconds(share), missing * found.retrain
@@ -137,6 +142,7 @@ def _price(
         for name, (what, time) in lines.items()
     )
     st.html(f'<table class="dg-price">{rows}</table>')
+    return True
 
 
 def _brought(view: View) -> str:

@@ -2,7 +2,8 @@
 
 An estimator is a frozen dataclass with `@ESTIMATORS.register` and class attributes `name`, `title`, `unit`,
 `limits` (where it fails, in one sentence), `order`, and `tasks` where it is for one kind of task only; its
-fields are settings made by `param(...)`.
+fields are settings made by `param(...)`. One that trains models has a property `trainings`: how many full
+trainings it costs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
+from disgorge_core import metrics
 from disgorge_core.errors import BadParam, NotApplicable
 from disgorge_core.registry import ESTIMATORS, RULES
 from disgorge_core.types import Array, Dataset, Model, Report, Scores, silent
@@ -53,11 +55,40 @@ class Estimator(Protocol):
         ...
 
 
+def trainings_of(estimator: Estimator) -> float:
+    """How many full trainings of the model an estimator costs; 0 for those that train nothing."""
+    return float(getattr(estimator, "trainings", 0.0))
+
+
+def asked(model: Model, train_rows: Array, query_rows: Array, target: str) -> str:
+    """What the output is, in words; raises BadParam for an unknown one and where no record is given."""
+    if not len(train_rows) or not len(query_rows):
+        what = "training record" if not len(train_rows) else "query"
+        raise BadParam(f"There is no {what} to score.", "Give at least one of each.")
+    return output_named(model, target)
+
+
 def output_named(model: Model, target: str) -> str:
     """What the output is, in words; raises BadParam for an unknown target."""
     if target not in TARGETS:
         raise BadParam(f"There is no output {target!r}.", f"Choose one of {list(TARGETS)}.")
     return OUTPUTS[model.task, target]
+
+
+def outputs_of(z: Array, y: Array, task: str, target: str) -> Array:
+    """The named output (m,) of each record, from a model's answers z (m, c)."""
+    if task == "regression":
+        residual = metrics.residuals(z, y)
+        return residual if target == "margin" else np.asarray(residual**2 / 2)
+    return metrics.margins(z, y) if target == "margin" else metrics.nll(z, y)
+
+
+def for_classes(model: Model, what: str) -> None:
+    """Raise NotApplicable for regression, which has no classes."""
+    if model.task != "classification":
+        raise NotApplicable(
+            f"{what} compares classes, and regression has none.", "Choose the EK-FAC estimator."
+        )
 
 
 def scores_of(
@@ -70,11 +101,43 @@ def scores_of(
     estimator: str,
     passes: float,
     notes: tuple[str, ...] = (),
+    spread: Array | None = None,
 ) -> Scores:
-    """A matrix (n_train, n_query) with the ids of its rows and columns."""
+    """A matrix (n_train, n_query) with the ids of its rows and columns; raises NotApplicable where empty."""
+    _tells(matrix)
     names = data.ids.astype(str)
     rows, columns = names[train_rows], names[query_rows]
-    return Scores(matrix.astype(np.float32), unit, rows, columns, estimator, passes, notes)
+    notes = (*notes, *_strangers(data, train_rows, query_rows), *_spread_note(matrix, spread))
+    error = None if spread is None else spread.astype(np.float32)
+    found = matrix.astype(np.float32)
+    return Scores(found, unit, rows, columns, estimator, passes, notes, error)
+
+
+def _tells(matrix: Array) -> None:
+    if not np.isfinite(matrix).all() or not matrix.any():
+        raise NotApplicable(
+            "No training record has an effect to estimate: the loss is flat, or zero, everywhere.",
+            "Choose a model that was stopped earlier or trained with L2, or the estimator by retraining.",
+        )
+
+
+def _strangers(data: Dataset, train_rows: Array, query_rows: Array) -> tuple[str, ...]:
+    """Say how many queries are of a class that no training record has."""
+    if data.task != "classification":
+        return ()
+    y = data.y[query_rows]
+    alone = ~np.isin(y, data.y[train_rows])
+    if not alone.any():
+        return ()
+    names = ", ".join(repr(data.classes[c]) for c in np.unique(y[alone])[:3])
+    return (f"No training record is of the class of {alone.sum():,} of the queries ({names}).",)
+
+
+def _spread_note(matrix: Array, spread: Array | None) -> tuple[str, ...]:
+    if spread is None:
+        return ()
+    size, error = (float(np.sqrt(np.mean(np.square(m)))) for m in (matrix, spread))
+    return (f"The standard error of one score is {error / size:.0%} of a typical score.",)
 
 
 def one_network(model: Model) -> None:

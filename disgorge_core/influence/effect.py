@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from disgorge_core import metrics
 from disgorge_core.curvature import Curvature
+from disgorge_core.influence.contract import outputs_of
 from disgorge_core.influence.curved import predicted_change
 from disgorge_core.models.prediction import mean_logits
 from disgorge_core.types import Array, Dataset, Model
@@ -42,9 +41,7 @@ class Effect:
         return now, then
 
     def _losses(self, z: Array) -> Array:
-        if self.task == "regression":
-            return np.asarray(metrics.residuals(z, self.y) ** 2 / 2)
-        return metrics.nll(z, self.y)
+        return outputs_of(z, self.y, self.task, "loss")
 
 
 def predicted_effect(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from disgorge_core.curvature import Curvature
 from disgorge_core.influence.contract import (
+    asked,
     guard_note,
     one_network,
     output_named,
@@ -72,7 +73,7 @@ class EkFacInfluence:
         report: Report = silent,
     ) -> Scores:
         """Scores of all pairs, from one pass for curvature and one for features."""
-        output = output_named(model, target)
+        output = asked(model, train_rows, query_rows, target)
         curvature = self.curvature(model, data, train_rows, report)
         matrix = matrix_of(
             model, data, train_rows, query_rows, curvature, target=target, report=report

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from disgorge_core.influence.contract import guard_note, one_network, output_named, scores_of
+from disgorge_core.influence.contract import asked, guard_note, one_network, scores_of
 from disgorge_core.influence.curved import curvature_of, matrix_of
 from disgorge_core.params import param
 from disgorge_core.registry import ESTIMATORS
@@ -41,7 +41,7 @@ class LastLayer:
         report: Report = silent,
     ) -> Scores:
         """Scores of all pairs, from two passes that go no deeper than the head."""
-        output = output_named(model, target)
+        output = asked(model, train_rows, query_rows, target)
         one_network(model)
         curvature = curvature_of(model, data, train_rows, report, kind="head", damping=self.damping)
         matrix = matrix_of(

@@ -16,8 +16,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from disgorge_core.errors import NotApplicable
-from disgorge_core.influence.contract import guard_note, one_network, output_named, scores_of
+from disgorge_core.influence.contract import (
+    asked,
+    for_classes,
+    guard_note,
+    one_network,
+    scores_of,
+)
 from disgorge_core.models.layers import head_of
 from disgorge_core.models.prediction import inputs
 from disgorge_core.registry import ESTIMATORS
@@ -36,7 +41,7 @@ class TracIn:
         "Only the last layer and the final weights "
         "count, and without curvature the size has no unit."
     )
-    order = 40
+    order = 50
     tasks = ("classification",)
 
     def score(
@@ -50,12 +55,9 @@ class TracIn:
         report: Report = silent,
     ) -> Scores:
         """Scores of all pairs; for classification (its loss is cross-entropy) only."""
-        output_named(model, target)
+        asked(model, train_rows, query_rows, target)
         one_network(model)
-        if model.task != "classification":
-            raise NotApplicable(
-                "TracIn is set up for classification.", "Choose the EK-FAC estimator."
-            )
+        for_classes(model, "TracIn as it is set up here")
         matrix = _tracin(model, data, train_rows, query_rows)
         return scores_of(
             matrix if target == "margin" else -matrix,

@@ -119,7 +119,8 @@ class Scores:
     """Influence of training records on queries: `matrix` (n_train, n_query) float32.
 
     Entry (i, j): estimated change of query j's output (named by `unit`) if record i had not been
-    trained on is -matrix[i, j]: positive records hold the output up.
+    trained on is -matrix[i, j]: positive records hold the output up. `spread` (n_train, n_query) is the
+    standard error of each entry over the models, trainings or draws that it rests on; None for one model.
     """
 
     matrix: Array
@@ -129,6 +130,7 @@ class Scores:
     estimator: str
     passes: float
     notes: tuple[str, ...] = ()
+    spread: Array | None = None
 
     def of(self, forget: ForgetSet) -> Array:
         """Estimated change (n_query,) of each output if the forget set had not been trained on."""

@@ -235,7 +235,7 @@ def test_what_cannot_be_estimated_is_refused_in_words(trained):
         ESTIMATORS["ekfac"]().score(means, dataset_of(*table(20, 4)), rows, rows)
     x, _ = table(20, 4)
     line = table_model(mlp(classes=1), 4, task="regression")
-    for name in ("neighbours", "tracin"):
+    for name in ("embedding", "tracin"):
         with pytest.raises(NotApplicable):
             ESTIMATORS[name]().score(
                 line, dataset_of(x, np.ones(20), task="regression"), rows, rows

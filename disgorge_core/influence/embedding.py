@@ -11,23 +11,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from disgorge_core.errors import NotApplicable
 from disgorge_core.features import activations
-from disgorge_core.influence.contract import guard_note, output_named, scores_of
+from disgorge_core.influence.contract import asked, for_classes, guard_note, scores_of
 from disgorge_core.registry import ESTIMATORS
 from disgorge_core.types import Array, Dataset, Model, Progress, Report, Scores, silent
 
 
 @ESTIMATORS.register
 @dataclass(frozen=True)
-class Neighbours:
+class Alike:
     """Cosine of features, + for the same class and - for others."""
 
-    name = "neighbours"
-    title = "Nearest neighbours (baseline)"
+    name = "embedding"
+    title = "Likeness of features (baseline)"
     unit = "Likeness from -1 to 1; not a change of the output."
     limits = "It knows nothing of the loss or the weights; sums over many records rank badly."
-    order = 30
+    order = 60
     tasks = ("classification",)
 
     def score(
@@ -41,11 +40,8 @@ class Neighbours:
         report: Report = silent,
     ) -> Scores:
         """Scores of all pairs; raises NotApplicable for regression, which has no classes."""
-        output_named(model, target)
-        if model.task != "classification":
-            raise NotApplicable(
-                "Regression has no classes to compare.", "Choose the EK-FAC estimator."
-            )
+        asked(model, train_rows, query_rows, target)
+        for_classes(model, "Likeness")
         train = _unit(activations(model, data.take(train_rows)))
         report(Progress(0.5, "reading features"))
         query = _unit(activations(model, data.take(query_rows)))

@@ -1,6 +1,6 @@
 """What each regime costs before and at a removal, on the worked examples.
 
-    python -m benchmarks.regimes [references] [example ...]
+    python -m benchmarks.regimes [references] [example or regime ...]
 
 For every regime that an example allows (by its own architecture, else by a linear model) a model is trained
 on everything, the example's suggested records are removed by the regime's own method, and models of the
@@ -14,13 +14,15 @@ same regime that never saw them are trained by other seeds. Columns:
     seconds    of the removal, and of one full training
     distance   mean z² of the margins on F against the references: before, after, and one reference against
                the others (its median), as in the audit; z² is cut at 10⁶
+
+What is printed is the table of `benchmarks/regimes.md`.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -39,7 +41,10 @@ from disgorge_core.types import Array, Dataset, ForgetSet, Marks, Model, Recipe,
 
 EXAMPLES = {"digits": 0, "adult": 1, "addresses": 0, "openmoji": 0}
 MOST = 1e6
-HEADS = "right  diff  train  keep   ask  promised measured  seconds     full  distance, tier"
+HEADS = (
+    "regime", "right", "diff", "train", "keep", "ask", "promised", "measured", "seconds of", "full",
+    "distance", "tier",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +75,15 @@ def bed(name: str) -> Bed:
 def regimes(on: Bed) -> Iterator[tuple[Any, str]]:
     """Each regime that can be used, with its architecture."""
     for kind in REGIMES.values():
-        given = {"source": on.source} if "source" in {f.name for f in fields(kind)} else {}
-        if "core" in {f.name for f in fields(kind)}:
-            given["core"] = _all_but(on)
-        regime = kind(**given)
-        fits = [a for a in (on.like.architecture, "linear") if regime.why_not(on.data, a) is None]
+        names = {f.name for f in fields(kind)}
+        given = {"source": on.source} if "source" in names else {}
+        given |= {"core": _all_but(on)} if "core" in names else {}
+        tries = [kind(**given)]
+        tries += [kind(**given, reading="fitted")] if "reading" in names else []
+        kinds = (on.like.architecture, "linear")
+        fits = [(r, a) for r in tries for a in kinds if r.why_not(on.data, a) is None]
         if on.data.task in kind.tasks and fits:
-            yield regime, fits[0]
+            yield fits[0]
 
 
 def _all_but(on: Bed) -> str:
@@ -110,53 +117,68 @@ def distance(on: Bed, before: Model, after: Model, references: list[Model], gone
     )  # fmt: skip
     far = [float(np.minimum(standardised(bench, who) ** 2, MOST).mean()) for who in judged]
     own = float(np.median(squared_of_references(bench).mean(1)))
-    return f"{far[0]:.3g} -> {far[1]:.3g} ({own:.2g})"
+    return f"{far[0]:.3g} → {far[1]:.3g} ({own:.2g})"
 
 
-def line(on: Bed, regime: Any, architecture: str, plain: float, count: int) -> str:
+def line(on: Bed, regime: Any, architecture: str, plain: float, count: int) -> list[str]:
     """One row of the table."""
     began = time.perf_counter()
     model = fitted(on, regime, architecture)
     full = time.perf_counter() - began
-    method, data = METHODS[regime.method](), on.data
-    facts = facts_for(model, data, on.forget)
-    burden = regime.burden(data, facts.n_train, on.recipe)
-    passes = f"{burden.passes / (facts.n_train * on.recipe.epochs):.2g}"
-    start = f"{regime.name} ({architecture})"
-    score = right(on, model)
-    costs = f"{passes:>5s} {burden.storage:5.3g} {burden.inference:5.3g}"
-    head = f"{start:30s} {score:6.1%} {100 * (score - plain):+5.1f}  {costs}"
+    data, facts = on.data, facts_for(model, on.data, on.forget)
+    burden, score = regime.burden(data, facts.n_train, on.recipe), right(on, model)
+    passes = burden.passes / (facts.n_train * on.recipe.epochs)
+    head = [called(regime, architecture), f"{score:.1%}", f"{100 * (score - plain):+.1f}"]
+    head += [f"{value:.2g}" for value in (passes, burden.storage, burden.inference)]
+    method = METHODS[regime.method]()
     if reason := why_not(method, facts):
-        return f"{head}  no removal: {reason}"
-    price = method.price(facts)
+        return [*head, f"no removal: {reason}"]
     outcome = disgorge(model, data, on.forget, regime.method)
     keep = seen_by(model, data) & ~on.forget.mask(data)
-    seeds = range(3000, 3000 + count)
-    found = training.refit_many(model, data, np.repeat(keep[None], count, axis=0), list(seeds))
+    seeds = list(range(3000, 3000 + count))
+    found = training.refit_many(model, data, np.repeat(keep[None], count, axis=0), seeds)
     far = distance(on, model, outcome.model, list(found.models), facts.forget)
-    cost = f"{price:8.3g} {outcome.cost.of_full:8.3g} {outcome.cost.seconds:8.2f} {full:8.2f}"
-    return f"{head}  {cost}  {far}  {outcome.tier}"
+    cost = f"{method.price(facts):.3g}", f"{outcome.cost.of_full:.3g}"
+    return [*head, *cost, f"{outcome.cost.seconds:.2f}", f"{full:.2f}", far, str(outcome.tier)]
 
 
-def main(references: int = 10, names: tuple[str, ...] = ()) -> None:
-    """Print the table."""
-    for name in names or tuple(EXAMPLES):
-        on, plain = bed(name), {}
-        count = int(on.forget.mask(on.data)[on.data.rows("train")].sum())
-        print(
-            f"\n{name}: {len(on.data.rows('train')):,} training records, {count:,} to go",
-            flush=True,
-        )
-        print(f"{'regime':30s}  {HEADS}")
-        for regime, architecture in regimes(on):
-            if architecture not in plain:
-                plain[architecture] = right(on, fitted(on, None, architecture))
-            try:
-                print(line(on, regime, architecture, plain[architecture], references), flush=True)
-            except DisgorgeError as problem:
-                print(f"{regime.name} ({architecture}): {problem}", flush=True)
+def called(regime: Any, architecture: str) -> str:
+    """A row's name: the regime, its architecture, and whether its reading was fitted."""
+    said = ", reading fitted" if getattr(regime, "reading", "") == "fitted" else ""
+    return f"{regime.name} ({architecture}{said})"
+
+
+def row(cells: Iterable[str]) -> None:
+    """One row of Markdown, at once."""
+    print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def table(name: str, references: int, only: set[str]) -> None:
+    """The rows of one example."""
+    on, plain = bed(name), {}
+    train = on.data.rows("train")
+    count = int(on.forget.mask(on.data)[train].sum())
+    print(f"\n## {name} ({len(train):,} training records, {count:,} to go)\n")
+    row(HEADS)
+    row("---" for _ in HEADS)
+    for regime, architecture in regimes(on):
+        if only and regime.name not in only:
+            continue
+        if architecture not in plain:
+            plain[architecture] = right(on, fitted(on, None, architecture))
+        try:
+            row(line(on, regime, architecture, plain[architecture], references))
+        except DisgorgeError as problem:
+            row([called(regime, architecture), str(problem)])
+
+
+def main(references: int, names: list[str]) -> None:
+    """Print the tables of these examples, of all without one."""
+    only = set(names) & set(REGIMES)
+    for name in [n for n in names if n in EXAMPLES] or list(EXAMPLES):
+        table(name, references, only)
 
 
 if __name__ == "__main__":
     given = [int(v) for v in sys.argv[1:] if v.isdigit()]
-    main(*given, names=tuple(v for v in sys.argv[1:] if not v.isdigit()))
+    main(*(given or [10]), [v for v in sys.argv[1:] if not v.isdigit()])

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from disgorge_core.errors import BadModel, BadParam
 from disgorge_core.models.layers import head_of
 from disgorge_core.models.prediction import BATCH, inputs
+from disgorge_core.models.trunk import distinct
 from disgorge_core.types import Array, Member, Model
 
 EXACT = 20_000  # records up to which neighbours are exact
@@ -36,9 +37,11 @@ def layer_names(model: Model) -> tuple[str, ...]:
 def activations(model: Model, x: Any, layer: str | None = None) -> Array:
     """Features (n, d) float32 of raw records: the input of the head, or the output of a named layer.
 
-    Several networks give their features side by side. Raises BadModel for an unknown layer.
+    Several networks give their features side by side, those that are the same before the head once.
+    Raises BadModel for an unknown layer.
     """
-    return np.concatenate([_of_member(member, x, layer) for member in model.members], 1)
+    members = model.members if layer else distinct(model.members)
+    return np.concatenate([_of_member(member, x, layer) for member in members], 1)
 
 
 def _of_member(member: Member, x: Any, layer: str | None) -> Array:

@@ -1,29 +1,29 @@
 """A head of its own for each source, on layers that no record ever shaped (adapters à la carte).
 
 The layers before the last are the same for all sources: a fixed backbone, or drawn from the seed and left
-so. Each source s trains its own head h_s on its records alone, with its own preprocessing; the answer is
-Σ n_s h_s(x) / Σ n_s over the sources that are left. A source goes by dropping its head, records of a source
-by training that head again.
+so. Each source s trains its own head h_s on its records alone; the answer is Σ n_s h_s(x) / Σ n_s over the
+sources that are left. A source goes by dropping its head, records of a source by training that head again.
+Pictures are read by constants, (pixel / 255 - 0.5) / 0.25, so that what the fixed layers give for a record
+is worked out once for all sources, and an answer costs one pass. How tables and texts are read (ranges,
+categories, words) is fitted to each source, so there every source is asked for itself.
 Source: Bowman et al. (arXiv 2302.07994), with a weighted mean of logits in place of attention.
 Fails when: what one needs to know lies between sources; drawn layers are weaker than learnt ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from disgorge_core.errors import BadParam
-from disgorge_core.models.backbones.whole import WHOLE
-from disgorge_core.params import param, values_of
+from disgorge_core.params import param
 from disgorge_core.registry import REGIMES
 from disgorge_core.training import Burden
-from disgorge_core.training.alone import train_each
 from disgorge_core.training.by_column import sources_of, why_no_sources
-from disgorge_core.training.results import Ids, Stack, models_of, stack_of
-from disgorge_core.training.task import Job, tasks_for
+from disgorge_core.training.heads import fit_heads, members_of
+from disgorge_core.training.results import Stack
+from disgorge_core.training.task import Job
 from disgorge_core.types import Array, Dataset, Model, Recipe, Report
 
 MOST = 200  # sources
@@ -35,6 +35,10 @@ class Adapters:
     """Train one head for each source on layers that the data never shaped."""
 
     source: str = param("", label="Source column", column=True, help="Who the records come from")
+    blank: bool = param(
+        False, label="Empty is a source",
+        help="Records without a value form one more source, instead of being refused",
+    )  # fmt: skip
 
     name = "adapters"
     title = "Adapters by source"
@@ -48,72 +52,27 @@ class Adapters:
 
     def why_not(self, data: Dataset, architecture: str) -> str | None:
         """Needs a column of sources, and not too many of them."""
-        return why_no_sources(data, self.source, MOST)
+        return why_no_sources(data, self.source, MOST, blank=self.blank)
 
     def burden(self, data: Dataset, records: int, recipe: Recipe) -> Burden:
-        """Every record once an epoch, through its own source's head; all heads are kept and asked."""
-        count = len(np.unique(sources_of(data, self.source)[data.rows("train")]))
-        return Burden(float(recipe.epochs * records), count, count)
+        """Every record once an epoch, through its own source's head; all heads are kept.
+
+        An answer asks all of them at once where all read alike, as with pictures.
+        """
+        count = len(self.records(data, data.split == 0))
+        return Burden(float(recipe.epochs * records), count, 1 if data.kind == "image" else count)
+
+    def records(self, data: Dataset, keep: Array) -> dict[str, Array]:
+        """The records that keep (n,) leaves of each source."""
+        sources = sources_of(data, self.source, blank=self.blank)
+        return {name: keep & (sources == name) for name in np.unique(sources[keep]).tolist()}
 
     def parts(self, model: Model, data: Dataset) -> Array:
         """The records of each source that the model has a head for."""
-        sources = sources_of(data, self.source)
-        return np.asarray(sources[None] == model.artefacts["sources"][:, None])
+        return members_of(model, self.records(data, np.ones(len(data), dtype=bool)))
 
     def train(self, job: Job, workers: int | None, report: Report) -> Stack:
         """All heads of all models of the job."""
         if reason := self.why_not(job.data, ""):
             raise BadParam("The records have no usable sources.", reason)
-        sources = sources_of(job.data, self.source)
-        own = [np.unique(sources[keep]).tolist() for keep in job.keep]
-        pairs = [(k, name) for k, names in enumerate(own) for name in names]
-        heads = iter(trained_heads(job, sources, pairs, workers, report))
-        return stack_of(
-            [joined(job, k, self, {n: next(heads) for n in own[k]}) for k in range(len(job))]
-        )
-
-
-def trained_heads(
-    job: Job,
-    sources: Array,
-    pairs: Sequence[tuple[int, str]],
-    workers: int | None,
-    report: Report,
-) -> list[Model]:
-    """A model of one head for each (model of the job, source)."""
-    if not pairs:
-        return []
-    stated = job.plan.stated
-    behind = stated is not None and stated.backbone is not None and stated.kind != WHOLE
-    spread = replace(
-        job,
-        plan=job.plan
-        if stated
-        else replace(job.plan, given=None),  # else layers come from the seed
-        recipe=job.recipe if behind else replace(job.recipe, trainable="head"),
-        keep=np.stack([job.keep[k] & (sources == name) for k, name in pairs]),
-        seeds=tuple(job.seeds[k] for k, _ in pairs),
-        starts=tuple(job.starts[k] for k, _ in pairs),
-        labels=tuple(", ".join(filter(None, (job.labels[k], name))) for k, name in pairs),
-    )
-    inputs, tasks = tasks_for(spread)
-    train_each(tasks, inputs, spread.recipe, workers, report)
-    return models_of(spread, tasks)
-
-
-def joined(job: Job, k: int, regime: Adapters, heads: dict[str, Model]) -> Model:
-    """One model from the heads of its sources, in the order of their names."""
-    names = sorted(heads)
-    first = heads[names[0]]
-    sources = sources_of(job.data, regime.source)
-    counts = [int((job.keep[k] & (sources == name)).sum()) for name in names]
-    return replace(
-        first,
-        members=tuple(heads[name].members[0] for name in names),
-        rule="weighted",
-        regime=regime.name,
-        regime_settings=values_of(regime),
-        artefacts={"sources": np.array(names), "member_weight": np.array(counts, dtype=np.float64)},
-        seen=Ids(job.data).seen(job.keep[k], job.starts[k]),
-        lineage=replace(first.lineage, cost=sum(heads[name].lineage.cost for name in names)),
-    )
+        return fit_heads(job, self, workers, report)

@@ -22,7 +22,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from disgorge_core import sharding_plan
 from disgorge_core.errors import BadForgetSet, BadParam
@@ -30,8 +29,8 @@ from disgorge_core.params import param, values_of
 from disgorge_core.registry import REGIMES
 from disgorge_core.training import Burden, recipe_of, regime_of
 from disgorge_core.training.blueprint import blueprint
-from disgorge_core.training.by_column import values_by, why_no_column
-from disgorge_core.training.order import SHARD, drawn, salt
+from disgorge_core.training.by_column import shard_draws, why_no_column
+from disgorge_core.training.order import SHARD, salt
 from disgorge_core.training.results import Stack, stack_of
 from disgorge_core.training.staged import (
     Staged,
@@ -44,7 +43,6 @@ from disgorge_core.training.staged import (
 )
 from disgorge_core.training.task import Job, job_of, labels_of
 from disgorge_core.types import Array, Dataset, Model, Recipe, Report, silent
-from disgorge_core.types.data import key_of
 
 
 @REGIMES.register
@@ -115,21 +113,13 @@ class Sharded:
 
 def shard_of(data: Dataset, regime: Sharded) -> Array:
     """Shard numbers (n,) of all records; they depend on the ids, or on the values of a column, only."""
-    return (_drawn(data, regime) % np.uint64(regime.shards)).astype(np.int64)
+    return (shard_draws(data, regime.by, regime.seed) % np.uint64(regime.shards)).astype(np.int64)
 
 
 def slice_of(data: Dataset, regime: Sharded) -> Array:
     """Slice numbers (n,) of all records within their shards."""
-    rest = _drawn(data, regime) // np.uint64(regime.shards)
+    rest = shard_draws(data, regime.by, regime.seed) // np.uint64(regime.shards)
     return (rest % np.uint64(regime.slices)).astype(np.int64)
-
-
-def _drawn(data: Dataset, regime: Sharded) -> Array:
-    keys = data.keys
-    if regime.by:
-        place, values = pd.factorize(values_by(data, regime.by), use_na_sentinel=False)
-        keys = np.array([key_of(str(value)) for value in values], dtype=np.uint64)[place]
-    return drawn(keys, regime.seed, SHARD)
 
 
 def restarts(model: Model, data: Dataset, gone: Array) -> dict[int, int]:

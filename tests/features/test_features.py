@@ -1,5 +1,6 @@
 """Activations against a cut network, neighbours against a full sort, PCA against sklearn."""
 
+import copy
 import sys
 from types import SimpleNamespace
 
@@ -45,10 +46,16 @@ def test_activations_are_what_enters_the_head_and_leaves_a_layer():
 
 def test_several_networks_stand_side_by_side_and_batches_join(monkeypatch):
     one, (x, _) = model(), pictures(7, 4, 2)
-    two = Model("two", one.members * 2, one.classes, one.task, one.lineage)
-    whole = activations(one, x)
+    other = copy.deepcopy(one)
+    with torch.no_grad():
+        other.network[0].weight *= 2
+    three = Model(
+        "three", (*one.members, *other.members, *one.members), one.classes, one.task, one.lineage
+    )
+    whole, wide = activations(one, x), activations(other, x)
     monkeypatch.setattr(features, "BATCH", 3)
-    np.testing.assert_allclose(activations(two, x), np.hstack([whole, whole]), rtol=1e-6)
+    both = np.hstack([whole, wide])  # what two networks share before the head counts once
+    np.testing.assert_allclose(activations(three, x), both, rtol=1e-6)
 
 
 def test_an_unknown_layer_is_refused_in_words():

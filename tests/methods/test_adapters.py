@@ -10,13 +10,16 @@ import pytest
 import torch
 
 from disgorge_core import training
+from disgorge_core.data import preprocessing
 from disgorge_core.disgorging import disgorge
 from disgorge_core.errors import BadForgetSet, BadParam
 from disgorge_core.models.prediction import logits
 from disgorge_core.models.saved import load_model_folder, save_model
+from disgorge_core.models.trunk import merged
 from disgorge_core.regimes.adapters import Adapters
+from disgorge_core.training import heads
 from disgorge_core.types import Array, Dataset, ForgetSet, Recipe
-from tests.training.small import MLP, TABLE_MLP, at, digits, same, table
+from tests.training.small import MLP, TABLE_MLP, at, digits, distance, same, table
 
 RECIPE = Recipe(epochs=4, lr=0.05, batch=16)
 REGIME = Adapters("owner")
@@ -72,10 +75,10 @@ def test_only_the_head_learns_and_layers_before_it_are_the_same_for_all():
     data = owned(digits())
     model = training.fit(data, MLP, RECIPE, regime=REGIME)
     hidden = [m.network.state_dict()["hidden.weight"] for m in model.members]
-    heads = [m.network.state_dict()["head.weight"] for m in model.members]
+    own = [m.network.state_dict()["head.weight"] for m in model.members]
     assert torch.equal(hidden[0], hidden[1]) and torch.equal(hidden[0], hidden[2])
-    assert not torch.equal(heads[0], heads[1])
-    assert list(model.artefacts["sources"]) == NAMES.tolist()
+    assert not torch.equal(own[0], own[1])
+    assert list(model.artefacts["heads"]) == NAMES.tolist()
 
 
 def test_the_answer_counts_sources_by_their_records(tmp_path):
@@ -100,6 +103,55 @@ def test_references_are_of_the_same_regime_and_another_seed():
     assert same(again, model)
     hidden = [m.network.state_dict()["hidden.weight"] for m in (*model.members, *other.members)]
     assert other.regime == "adapters" and not torch.equal(hidden[0], hidden[-1])
+
+
+def test_fixed_layers_are_passed_once_for_all_sources_and_change_nothing(monkeypatch):
+    data = owned(digits())
+    model = training.fit(data, MLP, RECIPE, regime=REGIME)
+    p = model.members[2].preprocessing
+    assert not p.fitted and p.shift == 127.5 and p.scale == 1 / 63.75
+    passed = []
+    for member in model.members:
+        member.network.hidden.register_forward_hook(lambda *_: passed.append(1))
+    logits(model, data.x)
+    assert len(passed) == 1
+    monkeypatch.setattr(heads, "_shared", lambda task, recipe: b"")  # the whole network each time
+    slow = training.fit(data, MLP, RECIPE, regime=REGIME)
+    for a, b in zip(model.members, slow.members, strict=True):
+        assert distance(a.network, b.network) < 1e-5
+
+
+def test_tables_are_read_by_each_source_in_its_own_way():
+    data = owned(table())
+    model = training.fit(data, TABLE_MLP, RECIPE, regime=REGIME)
+    for name, member in zip(NAMES, model.members, strict=True):
+        rows = np.flatnonzero((data.meta["owner"] == name) & (data.split == 0))
+        own = preprocessing.fit(data, rows)
+        assert member.preprocessing.columns == own.columns
+        assert np.allclose(member.preprocessing.shift, own.shift)
+    assert merged(model.members, np.ones(3)) is None
+    assert REGIME.burden(data, 100, RECIPE).inference == 3
+    assert REGIME.burden(owned(digits()), 100, RECIPE).inference == 1
+
+
+def test_records_without_a_source_can_be_one_more_source():
+    data = owned(digits())
+    some = data.meta["owner"].where(np.arange(150) % 5 > 0)
+    data = replace(data, meta=data.meta.assign(owner=some))
+    model = training.fit(data, MLP, RECIPE, regime=Adapters("owner", blank=True))
+    assert model.artefacts["heads"].tolist() == [*NAMES, "not stated"]
+    forget = some.isna().to_numpy() & (data.split == 0)
+    found = disgorge(model, data, records(data, forget), "adapters").model
+    assert same(
+        found, training.fit(data, MLP, RECIPE, exclude=forget, regime=Adapters("owner", True))
+    )
+
+
+def test_start_weights_are_refused_as_all_heads_would_stand_on_them():
+    data = owned(digits())
+    start = training.fit(data, MLP, replace(RECIPE, epochs=1))
+    with pytest.raises(BadParam, match="not on start weights"):
+        training.fit(data, MLP, RECIPE, start=start, regime=REGIME)
 
 
 @pytest.mark.parametrize(

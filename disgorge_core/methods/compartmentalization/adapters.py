@@ -11,18 +11,13 @@ whose history is unknown, which the claim says.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from disgorge_core.methods.contract import Context, Facts
 from disgorge_core.regimes.adapters import Adapters as Regime
-from disgorge_core.regimes.adapters import joined, trained_heads
 from disgorge_core.registry import METHODS
-from disgorge_core.training.blueprint import blueprint
-from disgorge_core.training.by_column import sources_of
-from disgorge_core.training.task import job_of
-from disgorge_core.types import Array, Change, Family, Tier, Timing
+from disgorge_core.training.heads import refit_heads, touched
+from disgorge_core.types import Change, Family, Tier, Timing
 
 
 @METHODS.register
@@ -53,33 +48,16 @@ class Adapters:
         """Share of the records whose source is touched and stays; nothing before there are sources."""
         if facts.regime != Regime.name:
             return 0.0
-        sources = sources_of(facts.data, facts.model.regime_settings["source"])
-        touched = np.isin(sources, np.unique(sources[facts.forget]))
-        return float((facts.keep & touched).sum() / max(1, facts.n_train))
+        regime = Regime(**facts.model.regime_settings)
+        again = touched(regime, facts.data, facts.keep, facts.forget)
+        return float(sum(mask.sum() for mask in again.values()) / max(1, facts.n_train))
 
     def run(self, context: Context) -> Change:
         """The heads that were not touched, and those that were trained again."""
-        model, data = context.model, context.data
+        model, data, keep = context.model, context.data, context.keep
         regime = Regime(**model.regime_settings)
-        sources = sources_of(data, regime.source)
-        job = job_of(
-            data, blueprint(model, data), context.recipe, context.keep, [context.recipe.seed]
-        )
-        stays = _in(sources, context.keep)
-        touched = stays & _in(sources, context.forget)
-        pairs = [(0, name) for name in sorted(touched)]
-        fresh = trained_heads(job, sources, pairs, None, context.report)
-        heads = {
-            str(name): replace(model, members=(member,))
-            for name, member in zip(model.artefacts["sources"], model.members, strict=True)
-            if name in stays
-        }
-        heads |= {name: head for (_, name), head in zip(pairs, fresh, strict=True)}
-        passes = float(sum(head.lineage.cost for head in fresh))
-        dropped = len(model.members) - len(heads)
-        figures = {"adapters dropped": dropped, "adapters trained again": len(pairs)}
-        return Change(joined(job, 0, regime, heads), passes, figures=figures)
-
-
-def _in(sources: Array, mask: Array) -> set[str]:
-    return set(np.unique(sources[mask]).tolist())
+        again = touched(regime, data, keep, context.forget)
+        new = refit_heads(model, data, regime, context.recipe, keep, context.forget, context.report)
+        dropped = len(model.members) - len(new.members)
+        figures = {"adapters dropped": dropped, "adapters trained again": len(again)}
+        return Change(new, new.lineage.cost, figures=figures)

@@ -1,5 +1,7 @@
 """A mean of the networks' logits in which each counts by the records that it learnt from.
 
+Where the networks see the same before their linear heads, the mean of the answers is the answer of the
+heads' mean, so that a record passes these layers once.
 Artefact: `member_weight` (members,), any positive scale.
 """
 
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from disgorge_core.models.prediction import member_logits
+from disgorge_core.models.trunk import merged
 from disgorge_core.registry import RULES
 from disgorge_core.types import Array, Model
 
@@ -27,5 +30,8 @@ class Weighted:
         """Logits (n, classes)."""
         weight = np.asarray(model.artefacts["member_weight"], dtype=np.float64)
         weight = weight / weight.sum()
+        one = merged(model.members, weight)
+        if one is not None:
+            return member_logits(one, x)
         parts = [w * member_logits(m, x) for w, m in zip(weight, model.members, strict=True)]
         return np.sum(parts, axis=0)

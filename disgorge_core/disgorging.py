@@ -17,6 +17,7 @@ from disgorge_core.curvature import fit_curvature
 from disgorge_core.data.forget_set import check
 from disgorge_core.errors import BadForgetSet, BadModel, NotApplicable
 from disgorge_core.methods.contract import Context, Facts, Method, facts_of, tier_for
+from disgorge_core.methods.differential_privacy.covered import REMOVED
 from disgorge_core.models.backbones.whole import WHOLE
 from disgorge_core.models.layers import WITH_WEIGHTS
 from disgorge_core.models.prediction import inputs
@@ -102,9 +103,11 @@ def facts_for(
 
 
 def _free_of_earlier(model: Model) -> bool:
-    """Whether `seen` leaves out all earlier removals: not so once weights were only edited."""
+    """Whether `seen` leaves out all earlier removals: not so once weights were only edited, or left."""
     name = model.lineage.origin.removeprefix("made by ")
-    return model.seen is not None and (name not in METHODS or METHODS[name].tier in FRESH)
+    if model.seen is None or REMOVED in model.artefacts:
+        return False
+    return name not in METHODS or METHODS[name].tier in FRESH
 
 
 def why_not(method: Method, facts: Facts) -> str | None:
@@ -208,7 +211,8 @@ def prepared_for(facts: Facts) -> str:
     if regime is None or regime.name == "plain":
         return ""
     method: Method = METHODS[regime.method]()
-    kept = tier_for(method, facts) is method.tier is not Tier.SUPPRESSED
+    here = tier_for(method, facts)
+    kept = here in (method.tier, Tier.CERTIFIED) and here is not Tier.SUPPRESSED
     return regime.method if kept else ""
 
 

@@ -131,7 +131,7 @@ RULES: tuple[Rule, ...] = (
         {"ahead": True, "bound": True, "recipe": True},
         Advice(
             "Train privately",
-            ("dp_sgd", "pate", "dp_head"),
+            ("dp_sgd", "pate", "dp_head", "synthesize"),
             "certified",
             "No single record can have moved the model by more than the bound, so a request for a few "
             "records needs no action. A whole owner's records are rarely covered.",
@@ -141,7 +141,7 @@ RULES: tuple[Rule, ...] = (
         {"ahead": True, "sources": True, "recipe": True},
         Advice(
             "Give each source a part of its own",
-            ("adapters", "datastore", "condense", "sisa"),
+            ("adapters", "safe", "datastore", "condense", "sisa"),
             "isolated",
             "A source then goes by dropping its part, and nothing else ever saw its records.",
         ),

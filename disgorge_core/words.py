@@ -162,6 +162,11 @@ PRIVACY_ASSUMES: dict[str, tuple[str, ...]] = {
         *_PRIVATE,
         "What stands before the head, such as a backbone, did not see the records.",
     ),
+    "synthesized": (
+        *_PRIVATE,
+        "Records were drawn from a distribution that was fitted privately, and which columns are numbers, "
+        "and which of those are whole, is known to all.",
+    ),
 }
 
 # What a bound (ε, δ) assumes, by the regime that a model was trained in.

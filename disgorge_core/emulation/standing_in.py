@@ -1,15 +1,17 @@
-"""Datasets of made-up records: as arrays to be kept with a model, and as a dataset to train on."""
+"""Datasets of made-up records: as arrays to be kept with a model, as a dataset, and trained on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from disgorge_core.types import Array, Dataset, Roles, digest_of
+from disgorge_core.training import Job, train_job
+from disgorge_core.training.results import Ids
+from disgorge_core.types import Array, Dataset, Model, Recipe, Roles, digest_of
 
 PICTURES, Y, SOURCE, COLUMN = "emulated_x", "emulated_y", "emulated_source", "emulated_column/"
 
@@ -67,6 +69,24 @@ def dataset_of(data: Dataset, made: Mapping[str, Made]) -> Dataset:
         meta=pd.DataFrame({"source": names}), roles=Roles(source="source"),
         digest=digest_of([data.digest, "emulated"]),
     )  # fmt: skip
+
+
+def train_on(
+    job: Job, k: int, made: Mapping[str, Made], recipe: Recipe, workers: int | None, extra: float
+) -> Model:
+    """Model k of a job, trained on made-up records only; making them cost `extra` record-passes."""
+    data = dataset_of(job.data, made)
+    alone = Job(
+        data, job.plan, recipe, np.ones((1, len(data)), dtype=bool), (job.seeds[k],), (job.starts[k],),
+        (job.labels[k],),
+    )  # fmt: skip
+    model = train_job(alone, workers).models[0]
+    return replace(
+        model,
+        recipe=replace(job.recipe, seed=job.seeds[k]),
+        seen=Ids(job.data).seen(job.keep[k], job.starts[k]),
+        lineage=replace(model.lineage, cost=model.lineage.cost + extra),
+    )
 
 
 def _array(values: pd.Series) -> Array:

@@ -16,16 +16,17 @@ from zlib import crc32
 
 import numpy as np
 
+from disgorge_core.emulation import standing_in
 from disgorge_core.emulation.centres import centres_of
 from disgorge_core.emulation.encoded import space_of
-from disgorge_core.emulation.standing_in import Made, artefacts_of, dataset_of
+from disgorge_core.emulation.standing_in import Made, artefacts_of
 from disgorge_core.errors import BadForgetSet, BadParam
 from disgorge_core.params import param, values_of
 from disgorge_core.registry import REGIMES
-from disgorge_core.training import Burden, train_job
+from disgorge_core.training import Burden
 from disgorge_core.training.by_column import sources_of, why_no_sources
 from disgorge_core.training.order import by_key
-from disgorge_core.training.results import Ids, Stack, stack_of
+from disgorge_core.training.results import Stack, stack_of
 from disgorge_core.training.task import Job
 from disgorge_core.types import Array, Dataset, Model, Progress, Recipe, Report
 
@@ -134,20 +135,11 @@ def train_on(
             "No source has two records of one class to condense.",
             "Remove fewer records, or take larger sources.",
         )
-    data = dataset_of(job.data, made)
     recipe = replace(job.recipe, epochs=job.recipe.epochs * regime.epochs)
-    alone = Job(
-        data, job.plan, recipe, np.ones((1, len(data)), dtype=bool), (job.seeds[k],), (job.starts[k],),
-        (job.labels[k],),
-    )  # fmt: skip
-    model = train_job(alone, workers).models[0]
     looked = LOOK * float(job.keep[k].sum())
     return replace(
-        model,
-        recipe=replace(job.recipe, seed=job.seeds[k]),
+        standing_in.train_on(job, k, made, recipe, workers, looked),
         regime=regime.name,
         regime_settings=values_of(regime),
         artefacts=artefacts_of(made),
-        seen=Ids(job.data).seen(job.keep[k], job.starts[k]),
-        lineage=replace(model.lineage, cost=model.lineage.cost + looked),
     )

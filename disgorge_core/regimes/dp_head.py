@@ -23,8 +23,8 @@ import torch
 from disgorge_core import compute
 from disgorge_core.errors import BadParam, DisgorgeError, Diverged
 from disgorge_core.params import param, values_of
-from disgorge_core.privacy import accountant
 from disgorge_core.privacy.bound import Bound, artefacts_of, delta_for
+from disgorge_core.privacy.once import one_release
 from disgorge_core.privacy.reading import Reading, reading
 from disgorge_core.privacy.steps import NOISE
 from disgorge_core.regimes.dp_sgd import refuse_start, single
@@ -142,21 +142,8 @@ class DpHead:
             scale = far / self.epsilon
             bound = Bound(self.epsilon, 0.0, self.epsilon, scale, 1.0, 1, n, float(read.covered))
             return pure(draw, shape, scale), bound
-        left = delta - read.delta
-        mu = accountant.gaussian_mu(self.epsilon, left)
-        spent = sum(1 / sigma**2 for sigma, _, _ in read.spent)
-        if spent >= mu**2:
-            raise BadParam(
-                f"Reading the records alone spends more than ε = {self.epsilon:g}.",
-                "Raise ε, or the noise of reading.",
-            )
-        scale = far / math.sqrt(mu**2 - spent)
-        history = (*read.spent, (scale / far, 1.0, 1))
-        bound = Bound(
-            accountant.gaussian_epsilon(mu, left), delta, accountant.second(history, left), scale / far,
-            1.0, 1, n, float(read.covered),
-        )  # fmt: skip
-        return draw.normal(0, scale, shape), bound
+        bound = one_release(self.epsilon, delta, n, read)
+        return draw.normal(0, far * bound.noise, shape), bound
 
 
 def sensitivity(strength: float) -> float:

@@ -21,7 +21,9 @@ from disgorge_core.regimes.logged import Logged
 from disgorge_core.regimes.pate import Pate
 from disgorge_core.regimes.perturbed import Perturbed
 from disgorge_core.regimes.published_noisy import PublishedNoisy
+from disgorge_core.regimes.safe import ShardGraph
 from disgorge_core.regimes.sharded import Sharded
+from disgorge_core.regimes.synthesized import Synthesized
 from disgorge_core.types import (
     SPLITS,
     Array,
@@ -172,11 +174,23 @@ def adapters() -> Model:
 
 
 @cache
+def graph() -> Model:
+    """Eight nodes, each of which learnt from the next shard too."""
+    return training.fit(digits(15), LAYERS, RECIPE, regime=ShardGraph(8, 1), name="graph")
+
+
+@cache
 def condensed() -> Model:
     """Trained on made-up records of three owners."""
     return training.fit(
         digits(15), LAYERS, RECIPE, regime=Condensed("owner", each=3), name="condensed"
     )
+
+
+@cache
+def synthesized() -> Model:
+    """Trained on records that were drawn like the training records."""
+    return training.fit(digits(15), LAYERS, RECIPE, regime=Synthesized(), name="synthesized")
 
 
 @cache
@@ -224,9 +238,9 @@ def model_for(method: str) -> Model:
     special = {
         "statistics": closed_form, "sisa": sharded, "rewind": logged, "newton": linear,
         "certified_newton": perturbed, "descent_to_delete": published, "linearized": mixed,
-        "adapters": adapters, "condense": condensed, "datastore": store, "naf": halves,
+        "adapters": adapters, "safe": graph, "condense": condensed, "datastore": store, "naf": halves,
         "fisher": narrow, "ntk": narrow, "substitute": spared, "dp_sgd": private,
-        "pate": student, "dp_head": head,
+        "pate": student, "dp_head": head, "synthesize": synthesized,
     }  # fmt: skip
     return special[method]() if method in special else plain(15)
 

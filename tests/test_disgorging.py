@@ -294,7 +294,7 @@ def test_a_dear_retrain_gives_way_to_the_short_one(monkeypatch):
 
 def test_what_a_model_was_trained_for_stands_first(monkeypatch):
     monkeypatch.setattr(disgorging, "seconds_to_retrain", lambda _: 600.0)
-    for name in ("sisa", "adapters", "condense", "datastore", "certified_newton"):
+    for name in ("sisa", "adapters", "safe", "condense", "datastore", "certified_newton"):
         data = data_for(name)
         offers = applicable(model_for(name), data, first(data))
         assert offers[0].method == name and "was trained so" in offers[0].reason

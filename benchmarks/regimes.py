@@ -1,6 +1,6 @@
 """What each regime costs before and at a removal, on the worked examples.
 
-    python -m benchmarks.regimes [references] [example or regime ...]
+    python -m benchmarks.regimes [references] [--only EXAMPLE or REGIME ...]
 
 For every regime that an example allows (by its own architecture, else by a linear model) a model is trained
 on everything, the example's suggested records are removed by the regime's own method, and models of the
@@ -20,7 +20,7 @@ What is printed is the table of `benchmarks/regimes.md`.
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -180,5 +180,10 @@ def main(references: int, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    given = [int(v) for v in sys.argv[1:] if v.isdigit()]
-    main(*(given or [10]), [v for v in sys.argv[1:] if not v.isdigit()])
+    given = argparse.ArgumentParser(description="What each regime costs, as a Markdown table.")
+    given.add_argument("references", type=int, nargs="?", default=10)
+    given.add_argument(
+        "--only", nargs="+", default=[], choices=[*EXAMPLES, *REGIMES], metavar="NAME"
+    )
+    options = given.parse_args()
+    main(options.references, options.only)

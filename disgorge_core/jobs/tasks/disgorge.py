@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from disgorge_core import disgorging
-from disgorge_core.comparison import compare
+from disgorge_core.comparison import Comparison, compare
+from disgorge_core.foresight import held
+from disgorge_core.jobs.foretold import Foretold, foretold
 from disgorge_core.jobs.parts import part
 from disgorge_core.jobs.references import missing_references, references, why_no_references
 from disgorge_core.jobs.task import QUEUE, Desk
@@ -18,7 +20,7 @@ from disgorge_core.methods.contract import Facts
 from disgorge_core.params import make
 from disgorge_core.registry import METHODS, TASKS
 from disgorge_core.runs import TaskResult
-from disgorge_core.types import ForgetSet, Model, Outcome, Progress
+from disgorge_core.types import Dataset, ForgetSet, Model, Outcome, Progress
 from disgorge_core.words import reservation
 
 LEAST = 0.02  # of a full training: what loading, comparing and storing cost at least
@@ -30,8 +32,12 @@ class Disgorge:
     """Adds the new model to the case; values: "outcome", "before", "after", "forget", "references".
 
     "uploaded" counts those references that the user brought for the forget set; they come last. Arrays:
-    those of `Comparison.arrays()`. `marks` are the pass marks of a later audit (fields of `Marks`): they
-    stand in the request, so they are fixed before anything is run.
+    those of `Comparison.arrays()`, and where influence can speak of the model "predicted" (m, c), the change
+    of logits that it predicted for "predicted_rows" (m,) before anything ran. "prediction" says how well that
+    held ("held", rows of `foresight.Held`), its "notes", and else "why_not".
+
+    `marks` are the pass marks of a later audit (fields of `Marks`): they stand in the request, so they are
+    fixed before anything is run.
     """
 
     model: str
@@ -52,6 +58,8 @@ class Disgorge:
         earlier = earlier_removals(desk, before)
         facts = disgorging.facts_for(before, desk.data, forget, earlier)
         share = self._share_of_method(desk, facts)
+        desk.report(Progress(0.0, "Predicting the effect"))
+        prediction = foretold(desk, self.model, forget.mask(desk.data))
         outcome = disgorging.disgorge(
             before, desk.data, forget, self.method, seed=self.seed, settings=self.settings,
             excluded=earlier, report=part(desk.report, 0.0, share),
@@ -72,8 +80,9 @@ class Disgorge:
             "references": len(beside),
             "uploaded": len(uploaded),
             "forget": self.forget,
+            "prediction": plain_prediction(prediction, comparison, desk.data),
         }
-        return TaskResult(values, comparison.arrays())
+        return TaskResult(values, {**comparison.arrays(), **prediction.arrays()})
 
     def _notes(self, facts: Facts, uploaded: int, brought: int) -> list[str]:
         reason = why_no_references(facts) if self.references else None
@@ -103,6 +112,14 @@ def earlier_removals(desk: Desk, model: Model) -> list[ForgetSet]:
     """The forget sets that this model is already rid of, as far as the case holds them."""
     known = {forget.digest: forget for _, forget, _ in desk.cases.forget_sets(desk.case_id)}
     return [known[digest] for digest in model.lineage.excluded if digest in known]
+
+
+def plain_prediction(found: Foretold, comparison: Comparison, data: Dataset) -> dict[str, Any]:
+    """What JSON can hold of a prediction: how well it held, its notes, or why there is none."""
+    if found.why_not:
+        return {"why_not": found.why_not, "notes": [], "held": []}
+    measured = held(comparison, data, found.rows, found.change)
+    return {"why_not": "", "notes": list(found.notes), "held": measured}
 
 
 def plain_outcome(outcome: Outcome, notes: list[str]) -> dict[str, Any]:

@@ -1,16 +1,18 @@
-"""The layers before the head: whether networks share them, and one network in place of several that do."""
+"""The layers before the head: whether networks share them, and what they give for records."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from disgorge_core.types import Array, Member, Preprocessing
+from disgorge_core.models.layers import head_of
+from disgorge_core.models.prediction import inputs
+from disgorge_core.types import Member, Preprocessing
 
 
 class Reads(Protocol):
@@ -32,19 +34,19 @@ def split(network: nn.Module) -> tuple[nn.Sequential, nn.Linear] | None:
     children = dict(network.named_children()) if isinstance(network, nn.Sequential) else {}
     if not children:
         return None
-    last, head = children.popitem()
-    trunk = nn.Sequential(OrderedDict(children))
-    return (trunk, head) if last and isinstance(head, nn.Linear) else None
+    _, head = children.popitem()
+    trunk = nn.Sequential(OrderedDict(children)).train(network.training)
+    return (trunk, head) if isinstance(head, nn.Linear) else None
 
 
-def mark(of: Reads) -> bytes | None:
+def mark(of: Reads) -> bytes:
     """Equal for networks of one layer list that see the same of each record before their heads, bit for bit.
 
-    None for a network that does not end in a linear head.
+    Empty for a network that does not end in a linear head.
     """
     parts = split(of.network)
     if parts is None:
-        return None
+        return b""
     p, sha = of.preprocessing, hashlib.sha256()
     behind = p.backbone.digest if p.backbone else ""
     sha.update(repr([p.kind, p.columns, p.length, behind, p.shift.shape]).encode())
@@ -54,33 +56,45 @@ def mark(of: Reads) -> bytes | None:
     return sha.digest()
 
 
-def merged(members: Sequence[Member], share: Array) -> Member | None:
-    """One network that answers Σ share_m f_m(x): the heads' mean on the layers that all members share.
-
-    None where they share none. Shares (members,) are added in float64.
-    """
-    first, marks = members[0], {mark(member) for member in members}
-    parts = [split(member.network) for member in members]
-    heads = [part[1] for part in parts if part is not None]
-    if len(marks) > 1 or None in marks or parts[0] is None:
-        return None
-    counted = torch.from_numpy(share).double()
-    head = nn.Linear(heads[0].in_features, heads[0].out_features, heads[0].bias is not None)
-    with torch.no_grad():
-        head.weight = _mean([h.weight for h in heads], counted)
-        head.bias = _mean([h.bias for h in heads], counted) if head.bias is not None else None
-    network = nn.Sequential(parts[0][0], head)
-    return Member(network.train(first.network.training), first.preprocessing)
-
-
-def _mean(values: Sequence[Tensor], share: Tensor) -> nn.Parameter:
-    total = torch.tensordot(share, torch.stack(list(values)).detach().double(), dims=1)
-    return nn.Parameter(total.to(values[0].dtype))
-
-
 def distinct(members: Sequence[Member]) -> list[Member]:
     """The members, those that see the same before their heads counted once."""
     found: dict[bytes, Member] = {}
     for number, member in enumerate(members):
         found.setdefault(mark(member) or str(number).encode(), member)
     return list(found.values())
+
+
+class Seen:
+    """What enters the heads of several networks, and what they answer; shared layers are passed once."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.members = members
+        self.marks = [mark(member) for member in members]
+
+    def of(self, x: Any) -> Iterator[tuple[Tensor, Tensor]]:
+        """For each network what enters its head (n, d), and its answers (n, classes), for raw records.
+
+        What is shared is the same tensor for each.
+        """
+        before, z = b"", torch.empty(0)
+        for member, own in zip(self.members, self.marks, strict=True):
+            parts = split(member.network)
+            with torch.inference_mode():
+                if parts is None:
+                    yield entering(member.network, inputs(member, x))
+                    continue
+                if own != before:
+                    before, z = own, parts[0](inputs(member, x))
+                answers = parts[1](z)
+            yield z, answers
+
+
+def entering(network: nn.Module, z: Tensor) -> tuple[Tensor, Tensor]:
+    """What enters the last linear layer (n, d), and the answers, for network input."""
+    found: list[Tensor] = []
+    handle = head_of(network).register_forward_pre_hook(lambda _, given: found.append(given[0]))
+    try:
+        answers = network(z)
+    finally:
+        handle.remove()
+    return torch.cat([part.flatten(1) for part in found]), answers

@@ -1,12 +1,14 @@
 """A head of its own for each source, on layers that no record ever shaped (adapters à la carte).
 
 The layers before the last are the same for all sources: a fixed backbone, or drawn from the seed and left
-so. Each source s trains its own head h_s on its records alone; the answer is Σ n_s h_s(x) / Σ n_s over the
-sources that are left. A source goes by dropping its head, records of a source by training that head again.
+so. Each source s trains its own head h_s on its records alone, and keeps the class means of what entered it;
+the answer is Σ_s π_s(x) h_s(x) over the sources that are left, where π_s counts how near a record lies to
+those of s (rule `nearest_heads`). A source goes by dropping its head and its means, records of a source by
+making these again.
 Pictures are read by constants, (pixel / 255 - 0.5) / 0.25, so that what the fixed layers give for a record
 is worked out once for all sources, and an answer costs one pass. How tables and texts are read (ranges,
 categories, words) is fitted to each source, so there every source is asked for itself.
-Source: Bowman et al. (arXiv 2302.07994), with a weighted mean of logits in place of attention.
+Source: Bowman et al. (arXiv 2302.07994), with nearness to class means in place of learnt attention.
 Fails when: what one needs to know lies between sources; drawn layers are weaker than learnt ones.
 """
 

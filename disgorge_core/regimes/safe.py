@@ -3,15 +3,16 @@
 The records lie in S shards by a hash of their id, or of their value in a column, so that removing records
 moves no other record. Node i points to the next d shards on a ring and its head learns from
     U_i = shard i ∪ shard i+1 ∪ ... ∪ shard i+d (mod S), and the safe records, if a filter names some.
-Heads stand on layers that no record shaped, as adapters do, and the answer is Σ |U_i| h_i(x) / Σ |U_i|, so
-that every record counts alike. A removal trains each node again that saw a touched shard, and drops nodes
-whose own shard is empty. Of K records of N to go, with e epochs and no safe records, one expects
+Heads stand on layers that no record shaped, as adapters do, and the answer is Σ_i π_i(x) h_i(x), where π_i
+counts how near a record lies to those of U_i (rule `nearest_heads`). A removal trains each node again that
+saw a touched shard, and drops nodes whose own shard is empty. Of K records of N to go, with e epochs and no
+safe records, one expects
     (N - K) (d + 1) e (1 - (1 - (d + 1) / S)^K)
 record-passes, against N (d + 1) e of the whole training: a request for one record costs (d + 1)² times what
 it costs without edges. d = 0 is one adapter for each shard, d = S - 1 the complete graph, where everything
 is trained again.
 Source: Dukler et al., SAFE (ICCV 2023, arXiv 2304.13169), whose graphs are cliques, isolated nodes, and one
-safe shard that all see; linear heads stand for its cross-attention adapters, the mean for its prototypes.
+safe shard that all see; linear heads stand for its cross-attention adapters.
 In a clique all nodes learn from the same records, and equal heads on equal records would be equal, so the
 graph here is a ring: the same number of shards a node, and no two nodes alike.
 Fails when: requests touch shards all around the ring, or drawn layers are too weak for the task.

@@ -1,14 +1,15 @@
 """Heads for parts of the records, on layers that no record shapes: how compartments train and let go.
 
 What the fixed layers give for a record is worked out once for all heads that stand on the same ones, for
-each record alone, so that no other record plays a part in it, not even in its last digit. A head of a part
-is then the same, bit for bit, whatever the other parts are.
+each record alone, so that no other record plays a part in it, not even in its last digit. A head of a part,
+and where its records lie for the rule `nearest_heads`, are then the same whatever the other parts are.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,17 +19,25 @@ from torch import nn
 from disgorge_core import compute
 from disgorge_core.data import preprocessing
 from disgorge_core.errors import BadForgetSet, BadParam
-from disgorge_core.models.trunk import mark, split
+from disgorge_core.models.layers import head_of, module_names
+from disgorge_core.models.rules.nearest_heads import (
+    NearestHeads,
+    Places,
+    packed,
+    places_of,
+    unpacked,
+)
+from disgorge_core.models.trunk import entering, mark
 from disgorge_core.params import values_of
 from disgorge_core.training.alone import train_each
 from disgorge_core.training.blueprint import Blueprint, blueprint
-from disgorge_core.training.inputs import BACKBONE, DTYPES, Inputs, network_input
+from disgorge_core.training.inputs import BACKBONE, Inputs, network_input, read_by
 from disgorge_core.training.results import Ids, Stack, models_of, stack_of
 from disgorge_core.training.task import Job, Task, job_of, tasks_for
 from disgorge_core.types import Array, Dataset, Model, Preprocessing, Progress, Recipe, Report
 
-HEADS, WEIGHT = "heads", "member_weight"  # artefacts: name of each member's part, and its records
-LOOKED_IN = 256  # records between two reports
+HEADS = "heads"  # artefact: the name of each member's part
+AT_ONCE = 256  # records that are read together, between two reports
 Wanted = tuple[int, str, Array]  # model of a job, name of a part, its records (n,)
 
 
@@ -81,10 +90,13 @@ def refit_heads(
     """
     job = job_of(data, blueprint(model, data), recipe, keep, [recipe.seed])
     parts = regime.records(data, job.keep[0])
+    old = replace(model, lineage=replace(model.lineage, cost=0.0))
     wanted = [(0, name, mask) for name, mask in touched(regime, data, keep, forget).items()]
     heads = {
-        name: replace(model, members=(member,), lineage=replace(model.lineage, cost=0.0))
-        for name, member in zip(model.artefacts[HEADS].tolist(), model.members, strict=True)
+        name: replace(old, members=(member,), artefacts=packed([own]))
+        for name, member, own in zip(
+            model.artefacts[HEADS].tolist(), model.members, unpacked(model.artefacts), strict=True
+        )
         if name in parts
     }
     fresh = _trained(job, wanted, None, report)
@@ -108,22 +120,23 @@ def _trained(
         return []
     spread = _spread(job, wanted)
     inputs, tasks = tasks_for(spread)
-    groups: dict[bytes, list[Task]] = {}
-    for task in tasks:
-        groups.setdefault(_shared(task, spread.recipe), []).append(task)
-    for number, (key, group) in enumerate(groups.items()):
-        own = _part(report, number, len(groups))
-        if key:
-            _on_features(group, inputs, spread.recipe, workers, own)
-        else:
-            train_each(group, inputs, spread.recipe, workers, own)
-    return models_of(spread, tasks)
+    groups: dict[bytes, list[int]] = {}
+    for number, task in enumerate(tasks):
+        groups.setdefault(_shared(task, spread.recipe), []).append(number)
+    places: dict[int, Places] = {}
+    for done, (key, group) in enumerate(groups.items()):
+        work = _Work(
+            [tasks[k] for k in group], inputs, spread.recipe, _part(report, done, len(groups))
+        )
+        places |= zip(group, work.on_features() if key else work.as_a_whole(workers), strict=True)
+    heads = enumerate(models_of(spread, tasks))
+    return [replace(head, artefacts=packed([places[k]])) for k, head in heads]
 
 
 def _shared(task: Task, recipe: Recipe) -> bytes:
     """What tasks have in common that stand on the same layers; empty where these must be passed each time."""
     fixed = recipe.trainable == "head" and recipe.augment == "none"
-    return (mark(task) or b"") if fixed else b""
+    return mark(task) if fixed else b""
 
 
 def _spread(job: Job, wanted: Sequence[Wanted]) -> Job:
@@ -166,48 +179,60 @@ def _refuse_starts(job: Job) -> None:
         )
 
 
-def _on_features(
-    tasks: Sequence[Task], inputs: Inputs, recipe: Recipe, workers: int | None, report: Report
-) -> None:
-    """Train the heads in place on what the layers that they share give for each record."""
-    parts = [split(task.network) for task in tasks]
-    assert parts[0] is not None
-    rows = np.unique(np.concatenate([task.rows for task in tasks]))
-    with compute.threads(recipe.threads):
-        raw = _given(parts[0], tasks[0].preprocessing, inputs, rows, recipe, report)
-    heads = [_head_task(task, part[1]) for task, part in zip(tasks, parts, strict=True) if part]
-    of_features = Inputs(raw, inputs.y, inputs.keys, BACKBONE, inputs.task)
-    train_each(heads, of_features, recipe, workers, report)
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """Trainings of heads in place, and where the records of each lie."""
+
+    tasks: Sequence[Task]
+    inputs: Inputs
+    recipe: Recipe
+    report: Report
+
+    def on_features(self) -> list[Places]:
+        """On what the layers that they all share give for each record: light work, for one process."""
+        rows = np.unique(np.concatenate([task.rows for task in self.tasks]))
+        z = self._given(self.tasks[0], rows, "in the fixed layers")
+        raw = np.zeros((len(self.inputs.raw), z.shape[1]), dtype=z.dtype)
+        raw[rows] = z
+        inputs = replace(self.inputs, raw=raw, kind=BACKBONE, columns=())
+        train_each([_alone(task) for task in self.tasks], inputs, self.recipe, 1, self.report)
+        return [self._places(task, raw[task.rows]) for task in self.tasks]
+
+    def as_a_whole(self, workers: int | None) -> list[Places]:
+        """Through all layers in each step, as these learn too, or pictures change."""
+        train_each(self.tasks, self.inputs, self.recipe, workers, self.report)
+        return [
+            self._places(task, self._given(task, task.rows, "once more")) for task in self.tasks
+        ]
+
+    def _places(self, task: Task, z: Array) -> Places:
+        classes = self.inputs.task == "classification"
+        return places_of(z, self.inputs.y[task.rows] if classes else None)
+
+    def _given(self, task: Task, rows: Array, where: str) -> Array:
+        """What the head is given for these rows (m, d), each of them alone."""
+        inputs, p, found = read_by(self.inputs, task.preprocessing), task.preprocessing, []
+        step = (
+            1 if inputs.kind == "text" else AT_ONCE
+        )  # how long a text is read as depends on others
+        with torch.inference_mode(), compute.threads(self.recipe.threads):
+            for start in range(0, len(rows), step):
+                if start % AT_ONCE == 0:
+                    self.report(Progress(0.0, f"record {start + 1:,} of {len(rows):,} {where}"))
+                raw = inputs.raw[rows[start : start + step]]
+                for x in network_input(p, inputs, raw, self.recipe.dtype):
+                    found.append(entering(task.network, x[None].clone())[0][0].numpy())
+        return np.stack(found)
 
 
-def _given(
-    parts: tuple[nn.Sequential, nn.Linear],
-    p: Preprocessing,
-    inputs: Inputs,
-    rows: Array,
-    recipe: Recipe,
-    report: Report,
-) -> Array:
-    """What the head is given (n, width) for these rows, each of them alone; zeros for others."""
-    trunk, head = parts
-    found = torch.zeros(len(inputs.raw), head.in_features, dtype=DTYPES[recipe.dtype])
-    with torch.inference_mode():
-        for number, row in enumerate(rows.tolist()):
-            if number % LOOKED_IN == 0:
-                report(Progress(0.0, f"record {number + 1:,} of {len(rows):,} in the fixed layers"))
-            x = network_input(p, inputs, inputs.raw[row : row + 1], recipe.dtype)
-            found[row] = trunk(x)[0]
-    return found.numpy()
-
-
-def _head_task(task: Task, head: nn.Linear) -> Task:
+def _alone(task: Task) -> Task:
     """The same training of the head alone; its weights are those of the whole network."""
+    head = head_of(task.network)
     layers = task.layers[-1:] if task.layers else None
     zeros, ones = np.zeros(head.in_features), np.ones(head.in_features)
     as_it_is = Preprocessing(BACKBONE, zeros, ones, fitted=False)
-    name = layers[0].name if layers else ""
-    network = nn.Sequential()
-    network.add_module(name.replace(".", "__") or "linear_0", head)
+    name = module_names(layers)[0] if layers else HEADS
+    network = nn.Sequential(OrderedDict({name: head}))
     return replace(task, network=network, layers=layers, preprocessing=as_it_is)
 
 
@@ -222,14 +247,14 @@ def _joined(
     """One model from the heads of its parts, in the order of the parts."""
     settings: dict[str, Any] = values_of(regime)
     first = heads[next(iter(parts))]
-    counts = [int(mask.sum()) for mask in parts.values()]
+    places = [unpacked(heads[name].artefacts)[0] for name in parts]
     return replace(
         first,
         members=tuple(heads[name].members[0] for name in parts),
-        rule="weighted",
+        rule=NearestHeads.name,
         regime=regime.name,
         regime_settings=settings,
-        artefacts={HEADS: np.array(list(parts)), WEIGHT: np.array(counts, dtype=np.float64)},
+        artefacts={HEADS: np.array(list(parts)), **packed(places)},
         seen=Ids(job.data).seen(job.keep[k], job.starts[k]),
         lineage=replace(first.lineage, cost=sum(heads[name].lineage.cost for name in parts)),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -13,9 +12,10 @@ from disgorge_core import training
 from disgorge_core.data import preprocessing
 from disgorge_core.disgorging import disgorge
 from disgorge_core.errors import BadForgetSet, BadParam
+from disgorge_core.features import activations
 from disgorge_core.models.prediction import logits
+from disgorge_core.models.rules.nearest_heads import unpacked
 from disgorge_core.models.saved import load_model_folder, save_model
-from disgorge_core.models.trunk import merged
 from disgorge_core.regimes.adapters import Adapters
 from disgorge_core.training import heads
 from disgorge_core.types import Array, Dataset, ForgetSet, Recipe
@@ -81,18 +81,25 @@ def test_only_the_head_learns_and_layers_before_it_are_the_same_for_all():
     assert list(model.artefacts["heads"]) == NAMES.tolist()
 
 
-def test_the_answer_counts_sources_by_their_records(tmp_path):
+def test_each_source_keeps_the_class_means_of_its_own_records(tmp_path):
     data = owned(digits())
     model = training.fit(data, MLP, RECIPE, regime=REGIME)
-    count = pd.Series(data.meta["owner"][data.split == 0]).value_counts().sort_index().to_numpy()
-    alone = [
-        logits(replace(model, members=(m,), rule="mean", artefacts={}), data.x)
-        for m in model.members
-    ]
-    wanted = np.tensordot(count / count.sum(), np.stack(alone), axes=1)
-    assert np.allclose(logits(model, data.x), wanted, atol=1e-5)
+    z, train = activations(model, data.x), data.split == 0
+    for name, own in zip(NAMES, unpacked(model.artefacts), strict=True):
+        mine = train & (data.meta["owner"] == name).to_numpy()
+        classes, counts = np.unique(data.y[mine], return_counts=True)
+        means = [z[mine & (data.y == c)].mean(0) for c in classes]
+        assert np.allclose(own.points, means, atol=1e-5) and np.array_equal(own.counts, counts)
     save_model(model, tmp_path / "m")
     assert load_model_folder(tmp_path / "m").digest == model.digest
+
+
+def test_sources_of_one_class_each_are_told_apart():
+    data = digits()
+    data = replace(data, meta=data.meta.assign(owner=data.y.astype(str)))
+    model = training.fit(data, MLP, RECIPE, regime=REGIME)
+    x, y = data.arrays("test")
+    assert (logits(model, x).argmax(1) == y).mean() > 0.7
 
 
 def test_references_are_of_the_same_regime_and_another_seed():
@@ -115,10 +122,21 @@ def test_fixed_layers_are_passed_once_for_all_sources_and_change_nothing(monkeyp
         member.network.hidden.register_forward_hook(lambda *_: passed.append(1))
     logits(model, data.x)
     assert len(passed) == 1
-    monkeypatch.setattr(heads, "_shared", lambda task, recipe: b"")  # the whole network each time
+    monkeypatch.setattr(heads, "_shared", lambda *_: b"")  # the whole network each time
     slow = training.fit(data, MLP, RECIPE, regime=REGIME)
     for a, b in zip(model.members, slow.members, strict=True):
         assert distance(a.network, b.network) < 1e-5
+    assert np.allclose(logits(model, data.x), logits(slow, data.x), atol=1e-3)
+
+
+def test_pictures_that_change_in_training_leave_as_cleanly():
+    data, recipe = owned(digits()), replace(RECIPE, augment="shift")
+    model = training.fit(data, MLP, recipe, regime=REGIME)
+    forget = np.isin(np.arange(150), [0, 3])
+    found = disgorge(model, data, records(data, forget), "adapters").model
+    assert same(found, training.fit(data, MLP, recipe, exclude=forget, regime=REGIME))
+    still = training.fit(data, MLP, RECIPE, regime=REGIME)
+    assert distance(model.network, still.network) > 1e-3
 
 
 def test_tables_are_read_by_each_source_in_its_own_way():
@@ -129,7 +147,6 @@ def test_tables_are_read_by_each_source_in_its_own_way():
         own = preprocessing.fit(data, rows)
         assert member.preprocessing.columns == own.columns
         assert np.allclose(member.preprocessing.shift, own.shift)
-    assert merged(model.members, np.ones(3)) is None
     assert REGIME.burden(data, 100, RECIPE).inference == 3
     assert REGIME.burden(owned(digits()), 100, RECIPE).inference == 1
 

@@ -12,6 +12,7 @@ from disgorge_core import training
 from disgorge_core.disgorging import disgorge, facts_for
 from disgorge_core.errors import BadParam
 from disgorge_core.methods.compartmentalization.safe import Safe
+from disgorge_core.models.rules.nearest_heads import unpacked
 from disgorge_core.regimes.adapters import Adapters
 from disgorge_core.regimes.safe import ShardGraph, expected_share
 from disgorge_core.types import Array, Dataset, ForgetSet, Model, Recipe
@@ -83,9 +84,9 @@ def test_each_node_learns_from_its_shard_and_the_next_ones():
     shard, train = GRAPH.shard_of(data), data.split == 0
     unions = [np.isin(shard, [i, (i + 1) % 6, (i + 2) % 6]) for i in range(6)]
     assert np.array_equal(GRAPH.parts(model, data), unions)
-    weight = model.artefacts["member_weight"]
-    assert weight.tolist() == [(union & train).sum() for union in unions]
-    assert model.lineage.cost == weight.sum() * RECIPE.epochs
+    counts = [places.counts.sum() for places in unpacked(model.artefacts)]
+    assert counts == [(union & train).sum() for union in unions]
+    assert model.lineage.cost == sum(counts) * RECIPE.epochs
     assert GRAPH.burden(data, int(train.sum()), RECIPE).passes == model.lineage.cost
     kept = ShardGraph(5, 1, by="owner")
     one = dict(zip(data.meta["owner"], kept.shard_of(data), strict=True))

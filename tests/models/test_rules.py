@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import product
 
@@ -10,10 +11,12 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from disgorge_core import training
+from disgorge_core.features import activations
 from disgorge_core.models.prediction import logits, places, softmax
 from disgorge_core.models.rules.near_access_free import KINDS, cp_delta, cp_k
+from disgorge_core.models.rules.nearest_heads import NEAR, Places, packed, places_of, unpacked
 from disgorge_core.regimes.datastore import Datastore
-from disgorge_core.types import Recipe
+from disgorge_core.types import Array, Recipe
 from tests.training.small import MLP, digits, table
 
 
@@ -84,13 +87,47 @@ def test_rejecting_by_a_limit_is_what_sampling_gives():
     assert np.isinf(cp_k(model, safe, -10.0)[1]).all()
 
 
-def test_a_weighted_mean_counts_members_by_their_records():
+def test_heads_are_counted_by_how_near_a_record_lies():
+    """Against the formula written out record by record, network by network."""
+    rng = np.random.default_rng(2)
     data = digits()
-    model = training.fit(data, MLP, Recipe(epochs=1))
-    other = training.fit(data, MLP, Recipe(epochs=1, seed=1))
+    one, two = (training.fit(data, MLP, Recipe(epochs=1, seed=seed)) for seed in (0, 1))
+    z = [activations(model, data.x) for model in (one, two)]
+    half = rng.random(len(data)) < 0.5
+    places = [places_of(z[0][half], data.y[half]), places_of(z[1][~half], data.y[~half])]
     both = replace(
-        model, members=(*model.members, *other.members), rule="weighted",
-        artefacts={"member_weight": np.array([3.0, 1.0])},
-    )  # fmt: skip
-    wanted = 0.75 * logits(model, data.x) + 0.25 * logits(other, data.x)
-    assert np.allclose(logits(both, data.x), wanted, atol=1e-6)
+        one, members=(*one.members, *two.members), rule="nearest_heads", artefacts=packed(places)
+    )
+    said = [softmax(logits(model, data.x)) for model in (one, two)]
+    means: list[dict[int, Array]] = [{}, {}]
+    spread, wanted = 0.0, []
+    for s, own in enumerate((half, ~half)):
+        for c in np.unique(data.y[own]):
+            here = z[s][own & (data.y == c)].astype(float)
+            means[s][c] = here.mean(0)
+            spread += ((here - here.mean(0)) ** 2).sum() / len(data)
+    for x in range(20):
+        near = [
+            sum(
+                (own & (data.y == c)).sum()
+                * math.exp(-((z[s][x] - m) ** 2).sum() / (NEAR * spread))
+                for c, m in means[s].items()
+            )
+            for s, own in enumerate((half, ~half))
+        ]
+        share = np.array(near) / sum(near)
+        wanted.append(share[0] * said[0][x] + share[1] * said[1][x])
+    found = logits(both, data.take(np.arange(20)))
+    assert np.allclose(np.exp(found), wanted, atol=1e-4)
+    assert np.allclose(np.exp(found).sum(1), 1)
+    other = unpacked(both.artefacts)[1]
+    assert np.array_equal(other.points, places[1].points) and other.spread == places[1].spread
+
+
+def test_of_numbers_the_nearest_head_says_its_own():
+    data = table(task="regression")
+    model = training.fit(data, "mlp", Recipe(epochs=2))
+    z = activations(model, data.x)
+    far = [Places(z[:1] + move, np.ones(1), 1e-6) for move in (0.0, 1e3)]
+    pair = replace(model, members=model.members * 2, rule="nearest_heads", artefacts=packed(far))
+    assert np.allclose(logits(pair, data.x), logits(model, data.x), atol=1e-5)

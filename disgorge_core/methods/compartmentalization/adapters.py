@@ -1,7 +1,8 @@
 """Drop the heads of sources that leave; train a head again where only some of its records go.
 
 Formula: with heads h_s for the sources s, h_s is kept where F ∩ s = ∅, dropped where s ⊂ F, and trained again
-on s \\ F otherwise; the answer is Σ n_s h_s(x) / Σ n_s over what is left.
+on s \\ F otherwise, class means with them; the answer is Σ_s π_s(x) h_s(x) over what is left, where π_s(x) is
+how near x lies to the class means of s.
 Source: à-la-carte learning, Bowman et al. (arXiv 2302.07994).
 Guarantee: bit for bit the model of the same regime that never held the records; the layers before the
 heads never saw any record of this dataset.

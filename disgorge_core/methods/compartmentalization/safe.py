@@ -1,9 +1,9 @@
 """Train again the nodes of a shard graph that saw the records.
 
 Formula: node i learnt from U_i, its own shard and those that it points to. For a forget set F the heads of
-the nodes {i : F ∩ U_i ≠ ∅} are trained again on U_i \\ F, nodes whose own shard is empty are dropped, and the
-answer is Σ |U_i| h_i(x) / Σ |U_i| over what is left. Work: Σ_i |U_i \\ F| epochs over the touched nodes; one
-record touches d + 1 nodes of d + 1 shards each.
+the nodes {i : F ∩ U_i ≠ ∅} are trained again on U_i \\ F, nodes whose own shard is empty are dropped, and
+the answer is Σ_i π_i(x) h_i(x) over what is left, π_i(x) being how near x lies to the class means of U_i.
+Work: Σ_i |U_i \\ F| epochs over the touched nodes; one record touches d + 1 nodes of d + 1 shards each.
 Source: SAFE, Dukler et al. (ICCV 2023, arXiv 2304.13169); the graph here is a ring (`regimes.safe`).
 Guarantee: bit for bit the model of the same regime and graph that never held the records; the layers
 before the heads never saw any record of this dataset.

@@ -16,7 +16,7 @@ from disgorge_core.accounting import FRESH, Account, tier_here
 from disgorge_core.curvature import fit_curvature
 from disgorge_core.data.forget_set import check
 from disgorge_core.errors import BadForgetSet, BadModel, NotApplicable
-from disgorge_core.methods.contract import Context, Facts, Method, facts_of, tier_for
+from disgorge_core.methods.contract import Context, Facts, Method, facts_of, promise_for, tier_for
 from disgorge_core.methods.differential_privacy.covered import REMOVED
 from disgorge_core.models.backbones.whole import WHOLE
 from disgorge_core.models.layers import WITH_WEIGHTS
@@ -179,10 +179,11 @@ def _offer(method: Method, facts: Facts) -> Offer:
     reason = why_not(method, facts)
     price = method.price(facts) if reason is None else float("nan")
     tier = method.tier  # where it does not apply: what it is called once one got there
+    promise = method.promise if reason else promise_for(method, facts)
     if reason is None:
         here = tier_here(method, facts.model), tier_for(method, facts)
         tier = max(here, key=list(Tier).index)
-    return Offer(method.name, method.title, tier, method.promise, price, reason)
+    return Offer(method.name, method.title, tier, promise, price, reason)
 
 
 def recommended(fits: Sequence[str], facts: Facts, retrain: float | None = None) -> tuple[str, str]:

@@ -101,7 +101,10 @@ RESERVATIONS: dict[str, str] = {
     "so the weights were left as they were.",
     "full retrain": "The short runs lost more than {detail} points of validation accuracy, so the "
     "model was trained by the full recipe.",
-    "untested recipe": "The method was measured on plain SGD recipes without {detail}.",
+    "recipe measured": "Measured on small pictures, some with wrong labels, a short run by a recipe with "
+    "{detail} times as far from full retrainings as those are from each other.",
+    "start mixed": "Training started from {detail} of the old weights, which saw the records; the rest "
+    "was fresh.",
     "sample": "It was worked out from {detail} kept records, as more do not fit into the memory.",
     "nats": "By estimate the weights still tell at most {detail} nats about the records; that holds only if "
     "the loss is quadratic here and the noise the same with and without them.",

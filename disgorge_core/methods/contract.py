@@ -3,7 +3,7 @@
 A method is a frozen dataclass with `@METHODS.register` and class attributes `name`, `title`, `family`,
 `timing`, `tier`, `needs`, `tasks`, `order`, `promise`; its fields are settings made by `param(...)`. It has
 `why_not(facts)`, `price(facts)` and `run(context)`; where its tier depends on how many records go,
-`tier_for(facts)` says it before it runs.
+`tier_for(facts)` says it before it runs; `promise_for(facts)` where its promise does.
 """
 
 from __future__ import annotations
@@ -151,6 +151,12 @@ NEEDS = tuple(sorted(_PARTS))
 def tier_for(method: Method, facts: Facts) -> Tier:
     """What a method's result may be called at best for these records."""
     found: Tier = method.tier_for(facts) if hasattr(method, "tier_for") else method.tier
+    return found
+
+
+def promise_for(method: Method, facts: Facts) -> str:
+    """What a method promises for these records and this model."""
+    found: str = method.promise_for(facts) if hasattr(method, "promise_for") else method.promise
     return found
 
 

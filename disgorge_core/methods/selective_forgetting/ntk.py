@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from disgorge_core import training
 from disgorge_core.curvature import moved
 from disgorge_core.methods.contract import Context, Facts
-from disgorge_core.methods.retraining.compressed_retrain import training_time
+from disgorge_core.methods.retraining.short_recipe import training_time
 from disgorge_core.methods.selective_forgetting import kernel
 from disgorge_core.methods.selective_forgetting.fisher import FLOOR
 from disgorge_core.methods.selective_forgetting.gauss_newton import (

@@ -64,12 +64,14 @@ class NearestHeads:
 
 def _answer(seen: Seen, places: Sequence[Places], scale: float, model: Model, x: Any) -> Array:
     near, said = [], []
-    before, exact = None, np.zeros((0, 0))
+    before, exact, size = None, np.zeros((0, 0)), np.zeros(0)
     for own, (z, answers) in zip(places, seen.of(x), strict=True):
         if z is not before:
             before, exact = z, z.double().numpy()
-        gaps = squares(exact, own.points.astype(np.float64))
-        near.append(_total(np.log(own.counts) - gaps / scale))
+            size = np.square(exact).sum(1)
+        points = own.points.astype(np.float64)
+        gaps = size[:, None] + np.square(points).sum(1) - 2 * exact @ points.T
+        near.append(_total(np.log(own.counts) - np.maximum(gaps, 0.0) / scale))
         said.append(answers.double().numpy())
     share = np.stack(near)  # log π (members, n)
     share = share - _total(share, axis=0)
@@ -77,12 +79,6 @@ def _answer(seen: Seen, places: Sequence[Places], scale: float, model: Model, x:
         return np.asarray((np.exp(share)[..., None] * np.stack(said)).sum(0))
     sure = [one - _total(one)[:, None] for one in said]
     return _total(share[..., None] + np.stack(sure), axis=0)
-
-
-def squares(z: Array, points: Array) -> Array:
-    """Squared distances (n, p)."""
-    found = np.square(z).sum(1)[:, None] + np.square(points).sum(1) - 2 * z @ points.T
-    return np.maximum(found, 0.0)
 
 
 def _total(z: Array, axis: int = -1) -> Array:

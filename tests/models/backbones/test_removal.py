@@ -12,6 +12,7 @@ from disgorge_core import disgorging, verbs
 from disgorge_core.errors import BadParam
 from disgorge_core.models.loading import load_model
 from disgorge_core.models.prediction import logits
+from disgorge_core.regimes.adapters import Adapters
 from disgorge_core.regimes.sharded import Sharded
 from disgorge_core.types import Model, Recipe, Tier
 from disgorge_core.words import RESERVATIONS
@@ -91,6 +92,22 @@ def test_shards_stand_on_one_backbone(trained, stories, forget):
     assert len({m.preprocessing.backbone.digest for m in sharded.members}) == 1
     found = dg.disgorge(sharded, stories, forget, "sisa")
     assert found.tier is Tier.EMPIRICAL and not set(found.model.seen) & set(forget.ids)
+
+
+def test_adapters_stand_on_one_backbone_and_leave_as_if_they_had_never_been(
+    trained, stories, forget
+):
+    from disgorge_core import training
+
+    owner = np.array(["ann", "bob", "cy"])[np.arange(len(stories)) % 3]
+    data = replace(stories, meta=stories.meta.assign(owner=owner))
+    model = training.fit(data, trained, RECIPE, regime=Adapters("owner"))
+    assert len({m.preprocessing.backbone.digest for m in model.members}) == 1
+    found = dg.disgorge(model, data, forget, "adapters")
+    assert found.tier is Tier.EMPIRICAL and "history" in found.claim
+    never = training.fit(data, trained, RECIPE, regime=Adapters("owner"), exclude=forget)
+    assert found.model.digest == never.digest != model.digest
+    assert np.isfinite(logits(found.model, data.x)).all()
 
 
 def test_pictures_are_not_changed_at_random_before_a_fixed_backbone(trained, stories):

@@ -113,7 +113,7 @@ def tracin_all_layers(model, data, train, test):
 
 def main():
     given = argparse.ArgumentParser()
-    given.add_argument("--data", default="digits", choices=("digits", "addresses"))
+    given.add_argument("--data", default="digits", choices=("digits", "addresses", "openmoji"))
     given.add_argument("--halves", type=int, default=40)
     given.add_argument("--seeds", type=int, default=2)
     options = given.parse_args()

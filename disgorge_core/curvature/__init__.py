@@ -1,7 +1,7 @@
 """ENGINE 2: factored per-sample gradients and curvature, EK-FAC by default and dense when small."""
 
 from disgorge_core.curvature.effect import moved, removal_direction
-from disgorge_core.curvature.fit import Curvature, fit_curvature, why_no_curvature
+from disgorge_core.curvature.fit import Curvature, fit_curvature, fit_kfac, why_no_curvature
 from disgorge_core.curvature.gradients import (
     logit_change,
     loss_change,
@@ -13,6 +13,7 @@ from disgorge_core.curvature.gradients import (
 __all__ = [
     "Curvature",
     "fit_curvature",
+    "fit_kfac",
     "logit_change",
     "loss_change",
     "mean_gradient",

@@ -38,30 +38,38 @@ def bases(one: Single, batches: Batches, seed: int, columns: Columns) -> list[Ba
 
     k is the number of inputs, except for many words, of which the leading directions are found.
     """
-    outputs: dict[str, Tensor | float] = {s.name: 0.0 for s in one.sites if s.factored}
-    inputs = {s.name: _Inputs(s) for s in one.sites if s.factored}
     generator = torch.Generator().manual_seed(seed)
+    outputs, inputs = grams(one, batches, generator, columns)
+    found: list[Basis] = []
+    for site in one.sites:
+        gram = outputs.get(site.name)
+        if gram is None:
+            found.append((None, None))
+        else:
+            found.append((torch.linalg.eigh(gram)[1], inputs[site.name].basis(generator)))
+    return found
+
+
+def grams(
+    one: Single, batches: Batches, generator: torch.Generator, columns: Columns
+) -> tuple[dict[str, Tensor], dict[str, Inputs]]:
+    """For each factored site by name: Σ g gᵀ (outputs, outputs) over records, and what it takes in."""
+    factored = [site for site in one.sites if site.factored]
+    outputs: dict[str, Tensor] = {}
+    inputs = {site.name: Inputs(site) for site in factored}
     for x, _ in batches:
         seen = capture(one.network, one.sites, x)
         for name, factor in inputs.items():
             factor.add(seen.inputs[name])
         for column in columns(seen.logits.detach(), generator):
             slopes = seen.gradients(column)
-            for name, factor in inputs.items():
-                outputs[name] += _gram(factor.site.given(slopes[name]))
-    found: list[Basis] = []
-    for site in one.sites:
-        gram = outputs.get(site.name)
-        known = isinstance(gram, Tensor)
-        found.append(
-            (torch.linalg.eigh(gram)[1], inputs[site.name].basis(generator))
-            if known
-            else (None, None)
-        )
-    return found
+            for site in factored:
+                gram = _gram(site.given(slopes[site.name]))
+                outputs[site.name] = outputs.get(site.name, torch.zeros_like(gram)) + gram
+    return outputs, inputs
 
 
-class _Inputs:
+class Inputs:
     """What one layer takes in, over all batches: a sum of squares, or the words themselves."""
 
     def __init__(self, site: Site) -> None:
@@ -80,6 +88,14 @@ class _Inputs:
         if isinstance(self.site.module, WordMean):
             return words.directions(self.site.module, self.told, generator)
         return torch.linalg.eigh(self.gram)[1]
+
+    def along(self, basis: Tensor) -> Tensor:
+        """Sum (k,) of squares along each direction of a basis (inputs, k)."""
+        if isinstance(self.site.module, WordMean):
+            return sum(
+                (words.in_basis(a, basis).square().sum(0) for a in self.told), torch.zeros(())
+            )
+        return torch.einsum("ik,ij,jk->k", basis, self.gram, basis).clamp(min=0)
 
 
 def _gram(factor: Tensor) -> Tensor:

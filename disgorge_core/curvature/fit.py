@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from disgorge_core.curvature.dense import fit_dense
 from disgorge_core.curvature.ekfac import fit_ekfac
+from disgorge_core.curvature.kfac import KFac, kfac_of
 from disgorge_core.curvature.records import Single, single, trained_part
 from disgorge_core.curvature.sites import Capture
 from disgorge_core.errors import BadModel, BadParam, NotApplicable
@@ -94,11 +95,20 @@ def fit_curvature(
             part=part,
             linear=linear and kind != "head",
         )
-    rows = np.unique(np.linspace(0, len(y) - 1, min(RECORDS, len(y))).astype(np.int64))
-    batches = _Reported(one, _take(x, rows), y[rows], report)
+    batches = _some(one, x, y, report)
     return fit_ekfac(
-        one, batches, n=len(rows), l2=l2, damping=damping, coordinates=coordinates, part=part
+        one, batches, n=len(batches), l2=l2, damping=damping, coordinates=coordinates, part=part
     )
+
+
+def fit_kfac(
+    model: Model, x: Any, y: Array, *, l2: float, damping: float, report: Report = silent
+) -> KFac:
+    """K-FAC of the mean loss over raw records x, y, for scores; `damping` is its δ. Raises NotApplicable."""
+    part = trained_part(model)
+    one = single(model, part)
+    batches = _some(one, x, y, report)
+    return kfac_of(one, batches, n=len(batches), l2=l2, damping=damping, part=part)
 
 
 def why_no_curvature(model: Model, kind: str = "auto") -> str | None:
@@ -127,6 +137,12 @@ def _dense(one: Single, kind: str) -> bool:
     return asked or (kind == "auto" and size <= DENSE_LIMIT)
 
 
+def _some(one: Single, x: Any, y: Array, report: Report) -> _Reported:
+    """At most RECORDS of the records, evenly spaced."""
+    rows = np.unique(np.linspace(0, len(y) - 1, min(RECORDS, len(y))).astype(np.int64))
+    return _Reported(one, _take(x, rows), y[rows], report)
+
+
 def _take(x: Any, rows: Array) -> Any:
     return x.iloc[rows] if hasattr(x, "iloc") else x[rows]
 
@@ -137,6 +153,9 @@ class _Reported:
     def __init__(self, one: Single, x: Any, y: Array, report: Report) -> None:
         self._one, self._x, self._y, self._report = one, x, y, report
         self._kept: list[tuple[Tensor, Tensor]] = []
+
+    def __len__(self) -> int:
+        return len(self._y)
 
     def __call__(self) -> Iterator[tuple[Tensor, Tensor]]:
         done = 0

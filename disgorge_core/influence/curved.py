@@ -7,7 +7,8 @@ a product of whitened features; these are made batch after batch, so the train s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from disgorge_core.curvature import (
     output_gradient,
     removal_direction,
 )
+from disgorge_core.curvature.kfac import Factors, KFac
 from disgorge_core.curvature.records import single
 from disgorge_core.curvature.sites import capture, coverage
 from disgorge_core.influence.contract import l2_of, seen_rows
@@ -47,27 +49,47 @@ def matrix_of(
     data: Dataset,
     train_rows: Array,
     query_rows: Array,
-    curvature: Curvature,
+    curvature: Curvature | KFac,
     *,
     target: str = "margin",
     report: Report = silent,
 ) -> Array:
     """Scores (n_train, n_query) float32: -(1/n) ∇f_j · H⁻¹ (∇ℓ_i - mean ∇ℓ)."""
-    queries = torch.cat(list(_features(model, data, query_rows, curvature, target)))
+    queries = _joined(list(_features(model, data, query_rows, curvature, target)))
     found = np.empty((len(train_rows), len(query_rows)), np.float32)
     done = 0
     for part in _features(model, data, train_rows, curvature, "loss"):
-        found[done : done + len(part)] = (part @ queries.T).numpy()
-        done += len(part)
+        block = _products(part, queries)
+        found[done : done + len(block)] = block.numpy()
+        done += len(block)
         report(Progress(done / len(train_rows), "scoring training records"))
     return (found.mean(0, dtype=np.float64) - found).astype(np.float32) / len(train_rows)
 
 
-def _features(model: Model, data: Dataset, rows: Array, curvature: Curvature, target: str) -> Any:
+def _features(
+    model: Model, data: Dataset, rows: Array, curvature: Curvature | KFac, target: str
+) -> Iterator[list[Factors]]:
+    """Whitened gradients of each batch: for each layer, or for all at once, the factors of its features."""
     one = single(model, curvature.part)
     for x, y in one.batches(data.take(rows), data.y[rows]):
         seen = capture(one.network, one.sites, x)
-        yield curvature.whiten(seen, one.loss.output_slope(seen.logits.detach(), y, target))
+        found = curvature.whiten(seen, one.loss.output_slope(seen.logits.detach(), y, target))
+        yield [(found,)] if isinstance(found, Tensor) else found
+
+
+def _joined(parts: Sequence[list[Factors]]) -> list[Factors]:
+    """The features of several batches as those of one."""
+    layers = [list(zip(*layer, strict=True)) for layer in zip(*parts, strict=True)]
+    return [tuple(torch.cat(factor) for factor in layer) for layer in layers]
+
+
+def _products(part: list[Factors], queries: list[Factors]) -> Tensor:
+    """Inner products (n, m): over layers the sum, over the factors of a layer the product."""
+    layers = [
+        [p @ q.T for p, q in zip(own, other, strict=True)]
+        for own, other in zip(part, queries, strict=True)
+    ]
+    return torch.stack([math.prod(layer[1:], start=layer[0]) for layer in layers]).sum(0)
 
 
 def group_gradient(

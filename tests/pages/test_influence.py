@@ -16,7 +16,7 @@ from disgorge_core.runs import TaskResult
 from disgorge_core.types import Dataset
 from pages.common.predicted import Predicted
 from pages.common.predictions import Predictions
-from pages.panels.influence.inside import Ranking
+from pages.panels.influence.inside import Ranking, price
 from tests.pages.answers import answer_here
 
 Open = Callable[..., AppTest]
@@ -131,3 +131,9 @@ def estimate(data: Dataset, now: np.ndarray, step: np.ndarray) -> Predicted:
     none = np.zeros((0, *now.shape))
     c = Comparison(now, now + step, none, nobody, nobody, nobody)
     return Predicted(data, Predictions(data, "x", now), c, ~nobody, ())
+
+
+def test_the_price_of_estimators_that_train_is_said_before() -> None:
+    said = price({"estimator": "best", "settings": {"models": 4}})
+    assert "**3 full trainings**" in said
+    assert "trainings" not in price({"estimator": "ekfac", "settings": {}})

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from disgorge_core.influence.contract import OUTPUTS, estimators_for
-from disgorge_core.params import params_of
+from disgorge_core.influence.contract import OUTPUTS, estimators_for, trainings_of
+from disgorge_core.params import make, params_of
 from disgorge_core.registry import ESTIMATORS
 from disgorge_core.runs import Run, TaskResult
 from disgorge_core.types import Array
@@ -108,9 +108,16 @@ def _offer(view: View, wanted: dict[str, Any], run: Run | None) -> None:
         with messages.problems_in_words():
             lanes().submit(view.case.id, request)
             st.rerun()
-    messages.reading(
-        "Scores every training record for every validation and test record: seconds to minutes."
-    )
+    messages.reading(price(wanted))
+
+
+def price(wanted: dict[str, Any]) -> str:
+    """What a ranking costs, in a sentence for before it is asked for."""
+    said = "Scores every training record for every validation and test record"
+    trainings = trainings_of(make(ESTIMATORS[wanted["estimator"]], wanted["settings"]))
+    if not trainings:
+        return f"{said}: seconds to minutes."
+    return f"{said}, and first trains the model again: as much work as **{trainings:g} full trainings**."
 
 
 def _show(view: View, found: Ranking) -> None:
@@ -128,8 +135,13 @@ def _show(view: View, found: Ranking) -> None:
     notes = " ".join(found.result.values.get("notes", ()))
     messages.reading(
         "Below each: its label, then the estimated mean change over all validation and test records if "
-        f"it alone had not been there, in {_unit(view, found)}. {SURE} {notes}"
+        f"it alone had not been there, in {_unit(view, found)}. {_sure(found)} {notes}"
     )
+
+
+def _sure(found: Ranking) -> str:
+    """How far to trust the numbers; those of trained models say it in their notes."""
+    return "" if hasattr(ESTIMATORS[found.result.values["estimator"]], "trainings") else SURE
 
 
 def _unit(view: View, found: Ranking) -> str:

@@ -1,6 +1,7 @@
 """A short retrain by recipes of several forms: cost against closeness to full retrainings.
 
-    python -m benchmarks.compressed_retrain [setting ...]     table and figure (compressed_retrain.svg)
+    python -m benchmarks.compressed_retrain [setting ...]     the table, for compressed_retrain.md
+    python -m benchmarks.compressed_retrain figure            compressed_retrain.svg from that file
     python -m benchmarks.compressed_retrain facts             KLoM of ensembles of 50, the plain recipe
 
 Each setting trains models on all records, and references on the records that stay by other seeds. Closeness
@@ -17,6 +18,7 @@ size of the ensembles, so only figures of one run may be compared.
 from __future__ import annotations
 
 import copy
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -91,16 +93,16 @@ SETTINGS = {
     "plain": Setting("SGD", settings=MLP),
     "decay": Setting("weight decay 0.0001", recipe=replace(PLAIN, l2=1e-4), settings=MLP),
     "strong-decay": Setting("weight decay 0.001", recipe=replace(PLAIN, l2=1e-3), settings=MLP),
-    "groupnorm": Setting("GroupNorm CNN", cnn("groupnorm"), SHORTER),
-    "batchnorm": Setting("BatchNorm CNN", cnn("batchnorm2d"), SHORTER),
+    "groupnorm": Setting("GroupNorm CNN", cnn("groupnorm"), SHORTER, models=3, references=10),
+    "batchnorm": Setting("BatchNorm CNN", cnn("batchnorm2d"), SHORTER, models=3, references=10),
     "batchnorm-mlp": Setting("BatchNorm MLP", mlp("batchnorm1d")),
     "adam": Setting("Adam, rate 0.002", recipe=ADAM, settings=MLP),
     "adam-fast": Setting("Adam, rate 0.01", recipe=replace(ADAM, lr=0.01), settings=MLP),
-    "adam-cnn": Setting("Adam, GroupNorm CNN", cnn("groupnorm"), replace(ADAM, epochs=40)),
+    "adam-cnn": Setting("Adam, GroupNorm CNN", cnn("groupnorm"), replace(ADAM, epochs=40), models=3, references=10),
     "augmented": Setting("shifted pictures", recipe=replace(PLAIN, augment="shift"), settings=MLP),
     "frozen": Setting("frozen trunk", recipe=replace(PLAIN, trainable="head"), settings=MLP, trunk=True),
     "linear": Setting("one linear layer", "linear", PLAIN),
-    "addresses": Setting("addresses: texts", None, example="addresses", models=3, references=10),
+    "addresses": Setting("addresses: texts", None, example="addresses"),
     "openmoji": Setting("openmoji: CNN, decay", None, example="openmoji", models=2, references=6),
 }  # fmt: skip
 
@@ -211,51 +213,44 @@ def bed(setting: Setting) -> Bed:
     return replace(found, references=stacks)
 
 
-def figures(on: Bed, models: Sequence[Model]) -> tuple[list[float], str]:
-    """Distances on F, and the cells of a row."""
+def figures(on: Bed, models: Sequence[Model]) -> str:
+    """The cells of a row."""
     far = [on.far(model, "F") for model in models]
     others = [float(np.median([on.far(model, where) for model in models])) for where in "RT"]
     right = float(np.mean([on.right(model, "F") for model in models]))
     spread = f"{np.median(far):.3g} ({min(far):.2g} to {max(far):.2g})"
-    return far, f"{spread} | {others[0]:.3g} | {others[1]:.3g} | {right:.0f} |"
+    return f"{spread} | {others[0]:.3g} | {others[1]:.3g} | {right:.0f} |"
 
 
-def measured(name: str) -> Panel:
-    """Print the rows of one setting; what the figure shows of it."""
+def measured(name: str) -> None:
+    """Print the rows of one setting."""
     setting, began = SETTINGS[name], time.process_time()
     on = bed(setting)
     floors = [on.floor(where) for where in "FRT"]
     middle = [float(np.median(values)) for values in floors]
-    before, cells = figures(on, on.originals)
-    share = (on.full - on.full * len(on.rows["F"]) / (on.data.split == 0).sum()) / on.full
+    share = 1 - len(on.rows["F"]) / (on.data.split == 0).sum()
     low, high = floors[0].min(), floors[0].max()
-    print(f"| **{setting.title}** | before | 0 | {cells} |")
+    print(f"| **{setting.title}** | before | 0 | {figures(on, on.originals)} |")
     print(f"| | full retrain | {share:.2f} | {middle[0]:.3g} ({low:.2g} to {high:.2g}) | {middle[1]:.3g} | "
           f"{middle[2]:.3g} | | |")  # fmt: skip
     recipe = on.originals[0].recipe
     assert recipe is not None
-    points = []
     for budget in BUDGETS:
         method = make(METHODS["compressed_retrain"], {"budget": budget})
         if method.epochs(recipe) >= 2:
-            points.append(
-                _row(on, "compressed_retrain", f"short, budget {budget:g}", budget=budget)
-            )
-    tuned = _row(on, "finetune", "fine-tuned")
+            _row(on, "compressed_retrain", f"short, budget {budget:g}", budget=budget)
+    _row(on, "finetune", "fine-tuned")
     print(f"<!-- {name}: {time.process_time() - began:.0f} CPU seconds -->", flush=True)
-    return Panel(
-        setting.title, points, (float(low), float(high)), float(np.median(before)), tuned, share
-    )
 
 
-def _row(on: Bed, name: str, title: str, **settings: float) -> tuple[float, float]:
-    """Print a row; cost and distance."""
+def _row(on: Bed, name: str, title: str, **settings: float) -> None:
+    """Print a row."""
     changes = [
         after(model, on.data, on.forget, name, 1000 + k, **settings)
         for k, model in enumerate(on.originals)
     ]
     cost = float(np.mean([change.passes for change in changes])) / on.full
-    far, cells = figures(on, [change.model for change in changes])
+    cells = figures(on, [change.model for change in changes])
     paired = sum(change.figures.get("paired", 0) for change in changes)
     scales = [change.figures["scale"] for change in changes if "scale" in change.figures]
     said = (
@@ -263,8 +258,34 @@ def _row(on: Bed, name: str, title: str, **settings: float) -> tuple[float, floa
     )
     if name == "compressed_retrain" and len(scales) < len(changes):
         said = said.replace(" |", f", {len(changes) - len(scales)} in full |")
-    print(f"| | {title} | {cost:.2f} | {cells}{said}")
-    return cost, float(np.median(far))
+    print(f"| | {title} | {cost:.2f} | {cells}{said}", flush=True)
+
+
+# --- the figure ---------------------------------------------------------------------------------
+
+
+def panels(table: str) -> list[Panel]:
+    """What the figure shows, from the printed rows."""
+    found: list[list[list[str]]] = []
+    for line in table.splitlines():
+        cells = [cell.strip() for cell in line.strip("| ").split("|")] if "|" in line else []
+        if line.startswith("| **"):
+            found.append([])
+        if found and len(cells) > 3:
+            found[-1].append(cells if line.startswith("| **") else ["", *cells])
+    return [_panel(rows) for rows in found]
+
+
+def _panel(rows: Sequence[Sequence[str]]) -> Panel:
+    before, full, *short, tuned = [(float(row[2]), *_numbers(row[3])) for row in rows]
+    title = rows[0][0].strip("*")
+    return Panel(title, [s[:2] for s in short], full[2:], before[1], tuned[:2], full[0])
+
+
+def _numbers(cell: str) -> tuple[float, float, float]:
+    """ "1.2 (0.9 to 3)" as three numbers."""
+    middle, low, high = re.findall(r"[\d.e+-]+", cell)
+    return float(middle), float(low), float(high)
 
 
 # --- ensembles ----------------------------------------------------------------------------------
@@ -305,12 +326,15 @@ def noisy(model: Model, data: Dataset, forget: ForgetSet, seed: int, size: float
 
 if __name__ == "__main__":
     names = tuple(sys.argv[1:])
+    here = Path(__file__)
     if names == ("facts",):
         facts()
+    elif names == ("figure",):
+        record = here.with_suffix(".md").read_text(encoding="utf-8")
+        here.with_suffix(".svg").write_text(drawn(panels(record)), encoding="utf-8")
     else:
         print(
             "| recipe | after | cost | F: z² | R | T | FA % | |\n|---|---|---|---|---|---|---|---|"
         )
-        panels = [measured(name) for name in names or SETTINGS]
-        if not names:
-            Path(__file__).with_suffix(".svg").write_text(drawn(panels), encoding="utf-8")
+        for name in names or SETTINGS:
+            measured(name)

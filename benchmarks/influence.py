@@ -1,12 +1,13 @@
 """Linear datamodelling score (LDS) and cost of every estimator on one model, in one run.
 
-The model is the digits MLP, or with --data addresses the word vectors of the worked example.
+The model is the digits MLP, or with --data that of another worked example. With --sweep only the damping of
+K-FAC is tried, on data that no figure is reported of: its rule is chosen there (benchmarks/influence.md).
 
 LDS: models are trained on random halves of the training data; for each test record the sum of the scores of
 the kept half is ranked against the real margins (mean over seeds), and Spearman's correlation is averaged.
 Cost is CPU time of one thread in units of one training epoch of the same model.
 
-    python benchmarks/influence.py [--data digits] [--halves 40] [--seeds 2]
+    python -m benchmarks.influence [--data digits] [--halves 40] [--seeds 2] [--sweep]
 """
 
 import argparse
@@ -19,6 +20,7 @@ import torch
 from scipy.stats import spearmanr
 from sklearn.datasets import load_digits
 
+from disgorge_core.influence.contract import trainings_of
 from disgorge_core.metrics import margins
 from disgorge_core.models.prediction import inputs
 from disgorge_core.registry import ESTIMATORS, EXAMPLES
@@ -28,6 +30,7 @@ from disgorge_core.types import Dataset, Recipe, Roles
 RECIPE = Recipe(epochs=20, lr=0.05, batch=64, momentum=0.9, l2=1e-3)
 SHAPE = {"width": 96, "depth": 2}
 QUERIES = 400
+DAMPINGS = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 
 
 @dataclass
@@ -86,9 +89,9 @@ def lds(matrix, kept, real):
     return np.nanmean(found), np.nanstd(found) / np.sqrt(len(found))
 
 
-def seconds(work):
+def seconds(work, times_run=3):
     times = []
-    for _ in range(3):
+    for _ in range(times_run):
         started = time.process_time()
         result = work()
         times.append(time.process_time() - started)
@@ -116,6 +119,7 @@ def main():
     given.add_argument("--data", default="digits", choices=("digits", "addresses", "openmoji"))
     given.add_argument("--halves", type=int, default=40)
     given.add_argument("--seeds", type=int, default=2)
+    given.add_argument("--sweep", action="store_true")
     options = given.parse_args()
     torch.set_num_threads(1)
     case = chosen(options.data)
@@ -127,10 +131,17 @@ def main():
     if options.seeds > 1:
         pairs = [spearmanr(real[:, 0, j], real[:, 1, j])[0] for j in range(len(test))]
         print(f"one seed against another: {np.mean(pairs):.3f}")
-    works = {name: ESTIMATORS[name]().score for name in ESTIMATORS}
-    for name, score in works.items():
-        scores, took = seconds(lambda s=score: s(model, data, train, test))
+    if options.sweep:
+        tried = {f"kfac {d:g}": ESTIMATORS["kfac"](damping=d) for d in DAMPINGS}
+    else:
+        tried = {name: ESTIMATORS[name]() for name in ESTIMATORS}
+        tried["best of kfac"] = ESTIMATORS["best"](of="kfac")
+    for name, estimator in tried.items():
+        once = 1 if trainings_of(estimator) else 3
+        scores, took = seconds(lambda e=estimator: e.score(model, data, train, test), once)
         show(name, scores.matrix, took / epoch, kept, real)
+    if options.sweep:
+        return
     if data.kind != "text":  # captum's gradients of single records do not know word vectors
         matrix, took = seconds(lambda: tracin_all_layers(model, data, train, test))
         show("captum TracInCP", matrix, took / epoch, kept, real)

@@ -23,9 +23,8 @@ from disgorge_core.curvature.records import Single
 from disgorge_core.curvature.sites import Capture, Site, capture
 from disgorge_core.curvature.sketch import Signs, signs_for
 
-DAMPING = (
-    0.2  # δ, by LDS on pictures and texts that no figure is reported of (benchmarks/influence.md)
-)
+# The share δ: by LDS on pictures and texts that no figure is reported of (benchmarks/influence.md).
+DAMPING = 0.1
 BUILT, SKETCH = 65_536, 4_096
 SMALL = 1e-30
 Factors = tuple[Tensor, ...]

@@ -15,18 +15,19 @@ SHORT, TUNED, FULL, BEFORE = "#0b6e75", "#b3541e", "#555555", "#9a2c5a"
 TEXT, FAINT = "#222222", "#999999"
 KEY = (
     (SHORT, "circle", "short retrain, by budget"),
+    (SHORT, "ring", "some ended in full"),
     (TUNED, "square", "fine-tuned"),
-    (FULL, "ring", "full retrain; band: references among themselves"),
+    (FULL, "ring", "full retrain (band: their spread)"),
     (BEFORE, "dash", "the model before"),
 )
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One setting: (cost, distance) of the short runs and of fine-tuning, floor and the model before."""
+    """One setting: cost, distance, and whether all stayed short; floor, the model before, fine-tuning."""
 
     title: str
-    points: list[tuple[float, float]]
+    points: list[tuple[float, float, bool]]
     floor: tuple[float, float]
     before: float
     tuned: tuple[float, float]
@@ -56,11 +57,14 @@ class Panel:
         return [f'{band} fill="{FULL}" opacity="0.2"/>', line]
 
     def _marks(self) -> list[str]:
-        path = " ".join(f"{_x(cost):.1f},{_y(far):.1f}" for cost, far in self.points)
+        path = " ".join(f"{_x(cost):.1f},{_y(far):.1f}" for cost, far, _ in self.points)
         middle = math.sqrt(self.floor[0] * self.floor[1])
         return [
             f'<polyline points="{path}" fill="none" stroke="{SHORT}" stroke-width="1.8"/>',
-            *(_mark("circle", _x(cost), _y(far), SHORT) for cost, far in self.points),
+            *(
+                _mark("circle" if all_short else "ring", _x(cost), _y(far), SHORT)
+                for cost, far, all_short in self.points
+            ),
             _mark("square", _x(self.tuned[0]), _y(self.tuned[1]), TUNED),
             _mark("ring", _x(self.retrain), _y(middle), FULL),
         ]
@@ -92,7 +96,7 @@ def _key() -> list[str]:
         else:
             found.append(_mark(shape, x, 18, colour))
         found.append(_text(x + 16, 22, name, 12))
-        x += 40 + 7 * len(name)
+        x += 34 + round(6.6 * len(name))
     return found
 
 

@@ -17,6 +17,7 @@ from disgorge_core.training import regime_of
 from disgorge_core.types import Array, Change, Cost, ForgetSet, Lineage, Model, Outcome, Tier
 
 FRESH = (Tier.REBUILT, Tier.ISOLATED)  # what carries the records is gone, not edited
+MADE, IN_PART = "made by ", "made in part by "  # where a method that trains afresh kept old weights
 LOOKED_AT = 500  # kept records whose answers are compared to see an effect
 
 
@@ -79,7 +80,7 @@ class Account:
         before, made = self.facts.model, self.change.model
         seen_now = self.facts.data.ids[saw(self.facts, self.change)]
         lineage = Lineage(
-            origin=f"made by {self.method.name}",
+            origin=f"{IN_PART if self.method.tier in FRESH and not fresh else MADE}{self.method.name}",
             trained_on="known" if fresh else before.lineage.trained_on,
             excluded=self._excluded(),
             parents=(*before.lineage.parents, before.digest),

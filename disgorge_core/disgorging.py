@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from disgorge_core import words
-from disgorge_core.accounting import FRESH, Account, tier_here
+from disgorge_core.accounting import FRESH, IN_PART, MADE, Account, tier_here
 from disgorge_core.curvature import fit_curvature
 from disgorge_core.data.forget_set import check
 from disgorge_core.errors import BadForgetSet, BadModel, NotApplicable
@@ -104,7 +104,9 @@ def facts_for(
 
 def _free_of_earlier(model: Model) -> bool:
     """Whether `seen` leaves out all earlier removals: not so once weights were only edited, or left."""
-    name = model.lineage.origin.removeprefix("made by ")
+    if model.lineage.origin.startswith(IN_PART):
+        return False
+    name = model.lineage.origin.removeprefix(MADE)
     if model.seen is None or REMOVED in model.artefacts:
         return False
     return name not in METHODS or METHODS[name].tier in FRESH

@@ -15,7 +15,7 @@ from torch import nn
 import disgorge_core as dg
 from disgorge_core import metrics, training
 from disgorge_core.disgorging import applicable, disgorge
-from disgorge_core.errors import NotApplicable
+from disgorge_core.errors import BadForgetSet, NotApplicable
 from disgorge_core.methods.retraining.logit_scale import degree, grown, is_temperature, scaled
 from disgorge_core.methods.retraining.short_recipe import shorter
 from disgorge_core.models.layers import build, initialise
@@ -23,7 +23,7 @@ from disgorge_core.models.prediction import logits
 from disgorge_core.registry import EXAMPLES, METHODS
 from disgorge_core.types import Array, Dataset, Layer, Member, Model, Outcome, Recipe, Tier
 from disgorge_core.words import RESERVATIONS, reservation
-from tests.methods.small import RECIPE, digits, first, plain, same_weights
+from tests.methods.small import RECIPE, chosen, digits, first, plain, same_weights
 
 HALF = {"budget": 0.5}
 NORMED = (
@@ -204,6 +204,9 @@ def test_a_mixed_start_is_a_reduction_and_says_so():
     assert found.tier is Tier.EMPIRICAL
     assert reservation("start mixed", "20 %") in found.notes
     assert found.model.seen == plain(15).seen  # the old weights saw the records
+    later = chosen(digits(15), digits(15).rows("train")[40:50])
+    with pytest.raises(BadForgetSet, match="earlier removals"):
+        disgorge(found.model, digits(15), later, "retrain")  # it would learn the first ones again
 
 
 def test_a_sub_class_goes_by_a_fresh_start_and_stays_with_much_of_the_old_weights():

@@ -103,6 +103,8 @@ RESERVATIONS: dict[str, str] = {
     "model was trained by the full recipe.",
     "recipe measured": "Measured on small pictures, some with wrong labels, a short run by a recipe with "
     "{detail} times as far from full retrainings as those are from each other.",
+    "few epochs": "With so few epochs the short runs often lose quality; then the model is trained by the "
+    "full recipe on top of them, at nearly twice the cost of a full retrain.",
     "start mixed": "Training started from {detail} of the old weights, which saw the records; the rest "
     "was fresh.",
     "sample": "It was worked out from {detail} kept records, as more do not fit into the memory.",

@@ -194,6 +194,7 @@ def test_the_offer_says_what_was_measured_for_recipes_like_this():
     said = METHODS["compressed_retrain"].measured["adam"]
     assert said in offers["compressed_retrain"].promise
     assert said not in METHODS["compressed_retrain"].promise
+    assert RESERVATIONS["few epochs"] in offers["compressed_retrain"].promise  # two of sixteen
 
 
 # --- a mixed start ------------------------------------------------------------------------------

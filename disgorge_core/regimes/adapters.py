@@ -51,6 +51,7 @@ class Adapters:
         "head; nothing is trained for that."
     )
     method = "adapters"
+    ignores = ("trainable",)  # it is the heads that learn
 
     def why_not(self, data: Dataset, architecture: str) -> str | None:
         """Needs a column of sources, and not too many of them."""

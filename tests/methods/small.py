@@ -21,7 +21,7 @@ from disgorge_core.regimes.logged import Logged
 from disgorge_core.regimes.pate import Pate
 from disgorge_core.regimes.perturbed import Perturbed
 from disgorge_core.regimes.published_noisy import PublishedNoisy
-from disgorge_core.regimes.safe import ShardGraph
+from disgorge_core.regimes.shard_graph import ShardGraph
 from disgorge_core.regimes.sharded import Sharded
 from disgorge_core.regimes.synthesized import Synthesized
 from disgorge_core.types import (

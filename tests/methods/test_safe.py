@@ -14,7 +14,7 @@ from disgorge_core.errors import BadParam
 from disgorge_core.methods.compartmentalization.safe import Safe
 from disgorge_core.models.rules.nearest_heads import unpacked
 from disgorge_core.regimes.adapters import Adapters
-from disgorge_core.regimes.safe import ShardGraph, expected_share
+from disgorge_core.regimes.shard_graph import ShardGraph, expected_share
 from disgorge_core.types import Array, Dataset, ForgetSet, Model, Recipe
 from tests.training.small import MLP, TABLE_MLP, at, digits, same, table
 

@@ -4,7 +4,7 @@ Formula: node i learnt from U_i, its own shard and those that it points to. For 
 the nodes {i : F ∩ U_i ≠ ∅} are trained again on U_i \\ F, nodes whose own shard is empty are dropped, and
 the answer is Σ_i π_i(x) h_i(x) over what is left, π_i(x) being how near x lies to the class means of U_i.
 Work: Σ_i |U_i \\ F| epochs over the touched nodes; one record touches d + 1 nodes of d + 1 shards each.
-Source: SAFE, Dukler et al. (ICCV 2023, arXiv 2304.13169); the graph here is a ring (`regimes.safe`).
+Source: SAFE, Dukler et al. (ICCV 2023, arXiv 2304.13169); the graph here is a ring (`regimes.shard_graph`).
 Guarantee: bit for bit the model of the same regime and graph that never held the records; the layers
 before the heads never saw any record of this dataset.
 Fails when: the records lie in shards all around the ring or are safe ones (then everything is trained
@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from disgorge_core.methods.contract import Context, Facts
-from disgorge_core.regimes.safe import ShardGraph, expected_share
+from disgorge_core.regimes.shard_graph import ShardGraph, expected_share
 from disgorge_core.registry import METHODS
 from disgorge_core.training.heads import refit_heads, touched
 from disgorge_core.types import Change, Family, Tier, Timing

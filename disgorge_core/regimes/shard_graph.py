@@ -59,7 +59,7 @@ class ShardGraph:
     )  # fmt: skip
     seed: int = param(0, help="Which records share a shard", min=0, max=2**31)
 
-    name = "safe"
+    name = "shard_graph"
     title = "Shard graph"
     order = 12
     tasks = ("classification", "regression")
@@ -68,6 +68,7 @@ class ShardGraph:
         "shaped. A removal retrains only the heads that saw a touched shard."
     )
     method = "safe"
+    ignores = ("trainable",)  # it is the heads that learn
 
     def why_not(self, data: Dataset, architecture: str) -> str | None:
         """Needs a record for each shard, and more shards than each node sees."""

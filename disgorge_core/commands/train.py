@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from disgorge_core import training
@@ -21,7 +22,7 @@ from disgorge_core.models.prediction import logits
 from disgorge_core.models.saved import save_model
 from disgorge_core.params import make
 from disgorge_core.registry import ARCHITECTURES, COMMANDS, REGIMES
-from disgorge_core.types import Recipe
+from disgorge_core.types import Dataset, Recipe
 
 
 @COMMANDS.register
@@ -46,8 +47,10 @@ class Train:
         """Train, save, say how good it is on each split."""
         out, regime = new_folder(asked.out), {"name": asked.regime} | stated(asked, "regime")
         data = open_data(asked, voice).data
+        recipe = make(Recipe, stated(asked, "recipe"))
+        _advise(regime, recipe, data, voice)
         model = training.fit(
-            data, asked.architecture, make(Recipe, stated(asked, "recipe")),
+            data, asked.architecture, recipe,
             settings=stated(asked, "architecture"), name=asked.name,
             regime=training.regime_from(regime),
             report=voice.report("Training"),
@@ -60,6 +63,15 @@ class Train:
         }  # fmt: skip
         first = f"{model.parameters:,} parameters, {len(model.seen or ()):,} records seen"
         voice.result(values, [first, *quality_lines(splits, data.task), f"Model: {out}"])
+
+
+def _advise(regime: Mapping[str, Any], recipe: Recipe, data: Dataset, voice: Voice) -> None:
+    """A line on the recipe that the regime advises, with the flags that would set it."""
+    found, why = training.advised(training.regime_from(regime), recipe, data)
+    if why:
+        own, new = asdict(recipe), asdict(found)
+        flags = " ".join(f"--{name} {new[name]:g}" for name in own if own[name] != new[name])
+        voice.note(f"This regime advises {flags}: fewer and larger steps need less noise.")
 
 
 def quality_lines(splits: Mapping[str, Mapping[str, Any]], task: str) -> list[str]:

@@ -64,6 +64,17 @@ class Bound:
             k += 1
         return k
 
+    @property
+    def reach(self) -> tuple[int, float]:
+        """Largest number of records that ε allows, and the δ that a bound for as many must stay below."""
+        k = math.floor(LIMIT / self.epsilon + 1e-9)
+        return k, math.exp(-(k - 1) * self.epsilon) / (k * self.records) if k else 0.0
+
+
+def foreseen(epsilon: float, records: int, delta: float) -> Bound:
+    """The bound that a training will have, before its noise is known; raises BadParam as `delta_for`."""
+    return Bound(epsilon, delta_for(records, delta), epsilon, 0.0, 0.0, 0, records)
+
 
 def delta_for(records: int, given: float) -> float:
     """The δ that is given, or a tenth of 1/n where it is 0; raises BadParam for one that says nothing."""

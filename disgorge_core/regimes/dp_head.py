@@ -23,7 +23,7 @@ import torch
 from disgorge_core import compute
 from disgorge_core.errors import BadParam, DisgorgeError, Diverged
 from disgorge_core.params import param, values_of
-from disgorge_core.privacy.bound import Bound, artefacts_of, delta_for
+from disgorge_core.privacy.bound import Bound, artefacts_of, delta_for, foreseen
 from disgorge_core.privacy.once import one_release
 from disgorge_core.privacy.reading import Reading, reading
 from disgorge_core.privacy.steps import NOISE
@@ -94,6 +94,11 @@ class DpHead:
     def burden(self, data: Dataset, records: int, recipe: Recipe) -> Burden:
         """A hundred passes or so of the solver."""
         return Burden(PASSES * records)
+
+    def foreseen(self, data: Dataset, recipe: Recipe) -> Bound:
+        """By ε, and δ = 0 where noise is pure."""
+        found = foreseen(self.epsilon, len(data.rows("train")), self.delta)
+        return replace(found, delta=0.0) if self.kind == PURE else found
 
     def parts(self, model: Model, data: Dataset) -> Array:
         """All records for the one network."""

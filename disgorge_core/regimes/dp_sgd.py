@@ -12,6 +12,7 @@ observer who knows the seed.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from disgorge_core.errors import BadModel, BadParam, DisgorgeError
 from disgorge_core.params import param, values_of
 from disgorge_core.privacy import accountant, steps
-from disgorge_core.privacy.bound import Bound, artefacts_of, delta_for
+from disgorge_core.privacy.bound import Bound, artefacts_of, delta_for, foreseen
 from disgorge_core.privacy.reading import Reading, reading
 from disgorge_core.registry import REGIMES
 from disgorge_core.training import Burden, Job, Stack
@@ -29,6 +30,8 @@ from disgorge_core.training.task import tasks_for
 from disgorge_core.types import Array, Dataset, Model, Progress, Recipe, Report
 
 LEAST_NOISE = 0.2
+LARGE = 1024  # records of a step that are enough
+HELD = 12  # rate times steps is at most nε over this; measured on digits
 
 
 @REGIMES.register
@@ -66,6 +69,7 @@ class DpSgd:
         "needs no action; the price is accuracy."
     )
     method = "dp_sgd"
+    advice = "Batch, rate and momentum start at what suits private steps: fewer, larger ones need less noise."
 
     def why_not(self, data: Dataset, architecture: str) -> str | None:
         """Needs a δ that says something of this many records."""
@@ -79,6 +83,34 @@ class DpSgd:
     def burden(self, data: Dataset, records: int, recipe: Recipe) -> Burden:
         """As many passes as a plain training; each of them takes about twice as long."""
         return Burden(float(recipe.epochs * records))
+
+    def advised(self, recipe: Recipe, data: Dataset) -> Recipe:
+        """Fewer and larger steps without momentum: B' records, at most half of all.
+
+        The rate becomes lr / (1 - momentum) √(B' / B), and where ε is given at most nε / (12 steps), because
+        noise in the weights grows as rate times steps over nε. On digits 93 instead of 81 % are right at ε =
+        3, on adult 84 as before; the words of texts learn worse so, and keep their recipe.
+        """
+        n = len(data.rows("train"))
+        batch = max(recipe.batch, min(n // 2, LARGE))
+        if data.kind == "text" or recipe.optimiser != "sgd":
+            return recipe
+        rate = recipe.lr / (1 - recipe.momentum) * math.sqrt(batch / recipe.batch)
+        if not self.noise:
+            steps = recipe.epochs * batches_of(n, batch)
+            rate = min(rate, n * self.epsilon / (HELD * steps))
+        return replace(recipe, batch=batch, lr=float(f"{rate:.2g}"), momentum=0.0)
+
+    def foreseen(self, data: Dataset, recipe: Recipe) -> Bound:
+        """By ε, or by the noise where that is given."""
+        n = len(data.rows("train"))
+        if not self.noise:
+            return foreseen(self.epsilon, n, self.delta)
+        delta, read = delta_for(n, self.delta), data.kind == "table" and self.reading > 0
+        before = ((self.reading, 1.0, 1),) if read else ()
+        plan = self._steps(recipe, n, delta, Reading(None, before))
+        spent = accountant.epsilon((*before, (plan.noise, plan.rate, plan.count)), delta)
+        return foreseen(spent, n, self.delta)
 
     def parts(self, model: Model, data: Dataset) -> Array:
         """All records for the one network."""

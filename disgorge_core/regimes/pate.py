@@ -23,7 +23,7 @@ from disgorge_core.errors import BadParam, DisgorgeError
 from disgorge_core.models.prediction import member_logits
 from disgorge_core.params import param, values_of
 from disgorge_core.privacy import accountant
-from disgorge_core.privacy.bound import Bound, artefacts_of, delta_for
+from disgorge_core.privacy.bound import Bound, artefacts_of, delta_for, foreseen
 from disgorge_core.privacy.steps import NOISE
 from disgorge_core.regimes.dp_sgd import refuse_start
 from disgorge_core.regimes.sharded import Sharded
@@ -85,6 +85,10 @@ class Pate:
         """Teachers together take as long as one network on everything; the student comes on top."""
         queries = min(self.queries, int(self._public(data).sum()))
         return Burden(float(recipe.epochs * (records + queries)))
+
+    def foreseen(self, data: Dataset, recipe: Recipe) -> Bound:
+        """By ε."""
+        return foreseen(self.epsilon, len(data.rows("train")), self.delta)
 
     def parts(self, model: Model, data: Dataset) -> Array:
         """The student saw votes of teachers of all records."""

@@ -30,7 +30,7 @@ from disgorge_core.emulation.standing_in import Made
 from disgorge_core.errors import BadForgetSet, BadParam, DisgorgeError
 from disgorge_core.params import param, values_of
 from disgorge_core.privacy import reading
-from disgorge_core.privacy.bound import Bound, artefacts_of, delta_for
+from disgorge_core.privacy.bound import Bound, artefacts_of, delta_for, foreseen
 from disgorge_core.privacy.once import one_release
 from disgorge_core.privacy.reading import SHARE_OF_DELTA, Reading
 from disgorge_core.privacy.steps import NOISE
@@ -108,6 +108,11 @@ class Synthesized:
     def burden(self, data: Dataset, records: int, recipe: Recipe) -> Burden:
         """A look at each record, and the epochs over what was drawn."""
         return Burden(records * (LOOK + self.times * recipe.epochs))
+
+    def foreseen(self, data: Dataset, recipe: Recipe) -> Bound | None:
+        """By ε, where it is private."""
+        n = len(data.rows("train"))
+        return foreseen(self.epsilon, n, self.delta) if self.private else None
 
     def parts(self, model: Model, data: Dataset) -> Array:
         """All records."""

@@ -2,8 +2,10 @@
 
 A regime is one file in `disgorge_core/regimes`: a frozen dataclass with `@REGIMES.register`, the class
 attributes `name`, `title`, `order`, `tasks`, `promise`, `method` (the removal that it is made for) and
-settings made by `param(...)`; where recipe settings play no part, `ignores` names them. The GUI draws its
-form from them, and references and twins of a model are trained in its own regime.
+settings made by `param(...)`; where recipe settings play no part, `ignores` names them. Where it wants
+another recipe than a plain training, `advised(recipe, data)` gives it, and `advice` says why. Where it
+trains within a privacy bound, `foreseen(data, recipe)` gives that before. The GUI draws its form from
+them, and references and twins of a model are trained in its own regime.
 """
 
 from __future__ import annotations
@@ -58,6 +60,15 @@ class Regime(Protocol):
     def train(self, job: Job, workers: int | None, report: Report) -> Stack:
         """Do the trainings of a job; raises BadForgetSet where a part would have no record."""
         ...
+
+
+def advised(regime: Regime | None, recipe: Recipe, data: Dataset) -> tuple[Recipe, str]:
+    """The recipe that a regime advises in the place of one for these records, and why; "" if the same."""
+    way: Any = regime
+    if not hasattr(way, "advised"):
+        return recipe, ""
+    found: Recipe = way.advised(recipe, data)
+    return found, way.advice if found != recipe else ""
 
 
 def regime_of(model: Model) -> Regime | None:

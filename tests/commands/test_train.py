@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -127,3 +128,12 @@ def test_texts_and_drawn_splits(call, tmp_path):
     table = pd.read_parquet(tmp_path / "r.parquet")
     assert table.groupby("who")["split"].nunique().max() == 1
     assert 3 not in set(table["who"]) and table["said"].str.contains("day").all()
+
+
+def test_a_private_training_says_which_recipe_suits_it(call, given, tmp_path):
+    words = ["train", *given, "--regime", "dp_sgd", "--epochs", 1]
+    notes = call(*words, "--lr", 0.1, "--out", tmp_path / "a")[2]
+    flags = re.search(r"advises (--lr \S+ --batch \d+ --momentum 0)", notes)
+    assert flags
+    again = call(*words, *flags.group(1).split(), "--out", tmp_path / "b")[2]
+    assert "advises" not in again

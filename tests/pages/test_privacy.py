@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
@@ -15,6 +16,7 @@ from disgorge_core.cases import Case, Cases
 from disgorge_core.models.prediction import logits
 from disgorge_core.regimes.dp_head import DpHead
 from disgorge_core.regimes.dp_sgd import DpSgd
+from disgorge_core.regimes.synthesized import Synthesized
 from disgorge_core.types import Recipe
 from disgorge_core.words import PRIVACY_ASSUMES
 from tests.pages.test_model import lanes_of_app  # noqa: F401
@@ -84,3 +86,43 @@ def test_an_edited_model_has_no_bound_and_others_have_no_such_panel(
     digest = cases.add_model(case.id, model)
     app = open_page("case/model", case=case.id, model=digest)
     assert any("no longer holds" in w.value for w in app.warning)
+
+
+def test_before_a_private_training_its_reach_and_recipe_are_said(
+    open_page: Open,
+    cases: Cases,
+    case: Case,
+    lanes_of_app,  # noqa: F811
+) -> None:
+    app = open_page("case/model", case=case.id, tab="Train")
+    assert not [m for m in app.metric if "covered" in m.label]
+    app.selectbox(key="train_regime").set_value("dp_sgd").run()
+    assert not app.exception
+    boxes = {box.label: box.value for box in app.number_input}
+    own = cases.model(case.models[0]).recipe
+    rate = own.lr / (1 - own.momentum) * math.sqrt(500 / own.batch)
+    rate = min(rate, 1000 * 3 / 12 / (own.epochs * 2))
+    assert (boxes["Batch size"], boxes["Momentum"]) == (500, 0.0)
+    assert boxes["Learning rate"] == pytest.approx(rate, rel=0.05)
+    (together,) = (m.value for m in app.metric if "covered" in m.label)
+    assert together == "1"  # 2 e³ 1e-4 is above 1/1000
+    needed = math.exp(-2 * 3) / (3 * 1000)
+    assert f"A δ below {math.floor(needed * 1e7)}e-7 would cover 3 records" in words_of(app)
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_made_up_records_are_no_privacy_without_a_private_fit(
+    open_page: Open,
+    cases: Cases,
+    case: Case,
+    private: bool,
+    lanes_of_app,  # noqa: F811
+) -> None:
+    model = training.fit(
+        cases.dataset(case.dataset), "linear", Recipe(epochs=1), regime=Synthesized(private=private)
+    )
+    digest = cases.add_model(case.id, model)
+    app = open_page("case/model", case=case.id, model=digest)
+    assert not app.exception
+    assert bool([s for s in app.subheader if "Privacy" in s.value]) is private
+    assert ("ε" in words_of(app)) is private

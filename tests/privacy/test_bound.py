@@ -5,7 +5,7 @@ import math
 import pytest
 
 from disgorge_core.errors import BadParam
-from disgorge_core.privacy.bound import Bound, delta_for
+from disgorge_core.privacy.bound import Bound, delta_for, foreseen
 
 
 def bound(epsilon: float, delta: float, records: int = 1000) -> Bound:
@@ -43,3 +43,21 @@ def test_delta():
     for wrong in (-1e-6, 1e-3, 0.5):
         with pytest.raises(BadParam, match=r"says nothing of 1,000 records.*Take one between"):
             delta_for(1000, wrong)
+
+
+@pytest.mark.parametrize(("epsilon", "most"), [(3.0, 3), (1.0, 10), (0.1, 100), (10.0, 1)])
+def test_what_delta_covers_as_many_as_epsilon_allows(epsilon, most):
+    """Just below it they are covered, just above they are not; one more never is."""
+    k, delta = bound(epsilon, 1e-4).reach
+    assert k == most
+    below, above = bound(epsilon, 0.99 * delta), bound(epsilon, 1.01 * delta)
+    assert below.meaningful(k) and not above.meaningful(k)
+    assert not bound(epsilon, 1e-300).meaningful(k + 1)
+    assert bound(11.0, 1e-4).reach == (0, 0.0)
+
+
+def test_the_bound_that_a_training_will_have():
+    found = foreseen(3.0, 1000, 0.0)
+    assert (found.epsilon, found.delta, found.records, found.most) == (3.0, 1e-4, 1000, 1)
+    with pytest.raises(BadParam, match="says nothing of"):
+        foreseen(3.0, 1000, 0.01)

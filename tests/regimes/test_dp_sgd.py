@@ -221,3 +221,29 @@ def test_networks_that_cannot_be_private():
     other = training.fit(data, MLP, RECIPE)
     with pytest.raises(BadModel, match="cannot start from the weights"):
         training.fit(data, MLP, RECIPE, start=other, regime=REGIME)
+
+
+@pytest.mark.parametrize("settings", [{"epsilon": 5.0}, {"noise": 2.0}])
+def test_the_bound_is_foreseen(settings):
+    for data, layers in ((digits(), MLP), (table(600), TABLE_MLP)):
+        regime = DpSgd(**settings)
+        found = bound_of(training.fit(data, layers, RECIPE, regime=regime))
+        ahead = regime.foreseen(data, RECIPE)
+        assert ahead.epsilon == pytest.approx(found.epsilon, rel=0.03)
+        assert (ahead.delta, ahead.most) == (found.delta, found.most)
+
+
+def test_the_recipe_that_it_advises():
+    """Of 125 records 62 in a step, √(62 / 16) the rate without momentum; rate times steps ≤ nε / 12."""
+    own, data = Recipe(epochs=60, lr=0.01, batch=16, momentum=0.9), digits()
+    found, why = training.advised(DpSgd(epsilon=100.0), own, data)
+    assert found == replace(own, batch=62, lr=0.2, momentum=0.0) and "noise" in why
+    less, _ = training.advised(DpSgd(epsilon=3.0), own, data)
+    assert less.lr == pytest.approx(125 * 3 / 12 / (60 * 3), rel=0.03)
+    for regime in (DpSgd(epsilon=3.0), DpSgd(noise=2.0)):
+        again = training.advised(regime, own, data)[0]
+        assert training.advised(regime, again, data) == (again, "")
+    for regime, other in ((None, own), (DpSgd(), replace(own, optimiser="adam"))):
+        assert training.advised(regime, other, data) == (other, "")
+    assert training.advised(DpSgd(), own, texts())[0] == own
+    assert training.advised(DpSgd(), replace(own, batch=2000), data)[0].batch == 2000

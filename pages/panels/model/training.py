@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,12 +10,14 @@ import streamlit as st
 
 from disgorge_core.data.query import select
 from disgorge_core.errors import BadQuery
+from disgorge_core.params import make
 from disgorge_core.planning import Price, training_price
+from disgorge_core.privacy.bound import Bound
 from disgorge_core.registry import ARCHITECTURES, METHODS, REGIMES
-from disgorge_core.training import regime_from
+from disgorge_core.training import advised, regime_from
 from disgorge_core.types import Dataset, Recipe
-from disgorge_core.words import duration
-from pages.common import forms, progress, state
+from disgorge_core.words import bound, duration
+from pages.common import forms, messages, progress, state
 from pages.common.panels import PANELS, Need, View
 from pages.common.services import cases, lanes
 from pages.panels.model.cards import card
@@ -63,11 +66,22 @@ def _request(view: View) -> dict[str, Any]:
     st.subheader("Recipe", anchor=False)
     ignored = getattr(REGIMES[regime["name"]], "ignores", ()) if regime else ()
     hidden = _hidden(data, solved) | set(ignored)
-    recipe = forms.fields(Recipe, f"{key}_recipe", start=like.recipe, hide=hidden)
+    recipe = _recipe(data, key, like.recipe, regime, hidden)
     return {
         "task": "train", "architecture": name, "settings": settings, "recipe": recipe,
         "regime": regime, "label": label, "leave_out": left_out,
     }  # fmt: skip
+
+
+def _recipe(
+    data: Dataset, key: str, start: dict[str, Any], regime: dict[str, Any], hidden: set[str]
+) -> dict[str, Any]:
+    """The recipe's form; it starts at what the regime advises, where it advises something."""
+    found, why = advised(regime_from(regime), make(Recipe, start), data)
+    if not why:
+        return forms.fields(Recipe, f"{key}_recipe", start=start, hide=hidden)
+    messages.reading(why)
+    return forms.fields(Recipe, f"{key}_recipe_{regime['name']}", start=asdict(found), hide=hidden)
 
 
 @dataclass(frozen=True)
@@ -126,6 +140,7 @@ def _offer(view: View, request: dict[str, Any]) -> None:
         st.metric("Time, roughly", duration(price.seconds))
         st.caption(f"{price.passes:,.0f} record-passes, {price.parameters:,} parameters")
         st.caption(_later(price))
+        _reach(view.data, parts)
     if st.button(
         "Train", key="train_start", type="primary", icon=":material/play_arrow:", width="stretch",
         disabled=bool(reason),
@@ -142,6 +157,29 @@ def _why_not(data: Dataset, request: dict[str, Any]) -> str | None:
             return str(error)
     regime = regime_from(request["regime"])
     return regime.why_not(data, request["architecture"]) if regime else None
+
+
+def _reach(data: Dataset, parts: dict[str, Any]) -> None:
+    """How many records a private training will cover together, before it is run."""
+    foreseen = getattr(regime_from(parts["regime"]), "foreseen", None)
+    found = foreseen(data, make(Recipe, parts["recipe"])) if foreseen else None
+    if found is not None:
+        st.metric("Records covered together, at most", f"{found.most:,}")
+        st.caption(reach_words(found))
+
+
+def reach_words(found: Bound) -> str:
+    """What would cover more records than a bound does."""
+    said = f"By {bound(found.epsilon, found.delta)} for one record."
+    most, delta = found.reach
+    if not most:
+        return f"{said} No number of records is covered where ε is above 10."
+    if most > found.most:
+        more = f"{most:,} records" if most > 1 else "1 record"
+        power = math.floor(math.log10(delta))
+        below = f"{math.floor(delta / 10**power)}e{power}"
+        said += f" A δ below {below} would cover {more}, as many as this ε allows."
+    return f"{said} k records need ε ≤ 10/k."
 
 
 def _later(price: Price) -> str:

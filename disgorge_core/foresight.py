@@ -8,9 +8,10 @@ variance (1 + ρ²/2) / (n - 3)), as if records were independent. Size: the b of
 measured = b predicted, so b = 2 is a change twice as large as predicted.
 
 Chance in training blurs what is measured: another seed of the model before and of each of M references
-would have given other margins. With σ² the variance between references, averaged over records, the share
-1 - σ² (1 + 1/M) / Var(measured) of the measured differences is no chance, and no estimate can be expected to
-correlate with them by more than its square root (Spearman 1904, attenuation): the ceiling.
+would have given other margins. Once more as much chance is added to the measured change, as the difference
+of two references times √((1 + 1/M) / 2). If T is the variance of the true change and N that of chance, the
+correlation r with what comes out has r² = (T + N) / (T + 2N), and a perfect estimate would reach
+√(T / (T + N)) = √(2 - 1/r²): the ceiling (after Spearman 1904, attenuation; of ranks it is approximate).
 """
 
 from __future__ import annotations
@@ -62,12 +63,16 @@ def factor(predicted: Array, measured: Array) -> float:
     return float(predicted @ measured) / size if size else math.nan
 
 
-def ceiling(measured: Array, noise: float) -> float:
-    """The correlation that chance of variance `noise` leaves to any estimate of what was measured (n,)."""
-    found = float(np.var(measured, ddof=1)) if len(measured) > 1 else 0.0
-    if not found or math.isnan(noise):
+def ceiling(measured: Array, noises: Array) -> float:
+    """The rank correlation that chance leaves to a perfect estimate of what was measured (n,).
+
+    `noises` (k, n) are draws of the same chance as lies in what was measured; NaN without any.
+    """
+    blurred = [rank_correlation(measured, measured + noise).value for noise in noises]
+    r = float(np.mean(blurred)) if blurred else math.nan
+    if math.isnan(r):
         return math.nan
-    return math.sqrt(max(0.0, 1 - noise / found))
+    return math.sqrt(max(0.0, 2 - 1 / r**2)) if r > 0 else 0.0
 
 
 def held(c: Comparison, data: Dataset, rows: Array, change: Array) -> list[dict[str, object]]:
@@ -76,10 +81,11 @@ def held(c: Comparison, data: Dataset, rows: Array, change: Array) -> list[dict[
     predicted = predicted_change(c, data, rows, change)
     found = []
     for measured in (REFERENCES, DISGORGED) if len(c.references) else (DISGORGED,):
-        moved, noise = measured_change(c, data, rows, measured)
+        moved = measured_change(c, data, rows, measured)
+        noises = _chance(c, data, rows, measured)
         for name, mask in inside.items():
             if mask.any():
-                found.append(_held(name, measured, predicted[mask], moved[mask], noise[mask]))
+                found.append(_held(name, measured, predicted[mask], moved[mask], noises[:, mask]))
     return [asdict(one) for one in found]
 
 
@@ -88,17 +94,24 @@ def predicted_change(c: Comparison, data: Dataset, rows: Array, change: Array) -
     return _moved(c.before[rows] + change, c, data, rows)
 
 
-def measured_change(
-    c: Comparison, data: Dataset, rows: Array, measured: str
-) -> tuple[Array, Array]:
-    """Measured change (m,) of each margin, or residual, and its variance by chance, NaN where unknown."""
-    unknown = np.full(len(rows), np.nan)
+def measured_change(c: Comparison, data: Dataset, rows: Array, measured: str) -> Array:
+    """Measured change (m,) of each margin, or residual."""
     if measured == DISGORGED:
-        return _moved(c.after[rows], c, data, rows), unknown
-    each = np.stack([_moved(z[rows], c, data, rows) for z in c.references])
-    if len(each) < 2:
-        return each.mean(0), unknown
-    return each.mean(0), each.var(0, ddof=1) * (1 + 1 / len(each))
+        return _moved(c.after[rows], c, data, rows)
+    return _of_references(c, data, rows).mean(0)
+
+
+def _of_references(c: Comparison, data: Dataset, rows: Array) -> Array:
+    """Change (M, m) from the model before to each reference."""
+    return np.stack([_moved(z[rows], c, data, rows) for z in c.references])
+
+
+def _chance(c: Comparison, data: Dataset, rows: Array, measured: str) -> Array:
+    """Draws (M - 1, m) of the chance in what was measured; none of a single model."""
+    if measured == DISGORGED or len(c.references) < 2:
+        return np.zeros((0, len(rows)))
+    each = _of_references(c, data, rows)
+    return np.diff(each, axis=0) * math.sqrt((1 + 1 / len(each)) / 2)
 
 
 def _moved(z: Array, c: Comparison, data: Dataset, rows: Array) -> Array:
@@ -106,9 +119,9 @@ def _moved(z: Array, c: Comparison, data: Dataset, rows: Array) -> Array:
     return np.asarray(then - now, dtype=np.float64)
 
 
-def _held(name: str, measured: str, predicted: Array, moved: Array, noise: Array) -> Held:
+def _held(name: str, measured: str, predicted: Array, moved: Array, noises: Array) -> Held:
     rank = rank_correlation(predicted, moved)
-    top = ceiling(moved, float(noise.mean()))
+    top = ceiling(moved, noises)
     size = factor(predicted, moved)
     numbers = [_plain(v) for v in (rank.value, rank.low, rank.high, size, top)]
     return Held(name, measured, len(moved), *numbers)

@@ -82,6 +82,15 @@ def test_the_ceiling_is_what_a_perfect_estimate_reaches():
     assert own["ceiling"] is None
 
 
+def test_the_ceiling_holds_where_few_records_carry_the_effect():
+    rng = np.random.default_rng(1)
+    true = np.where(rng.random(N) < 0.1, 10.0, 0.3) * rng.normal(size=N)
+    measured, noises = true + rng.normal(size=N), rng.normal(size=(5, N))
+    reached = spearmanr(true, measured)[0]
+    assert reached < 0.55 < np.corrcoef(true, measured)[0, 1]
+    assert foresight.ceiling(measured, noises) == pytest.approx(reached, abs=0.15)
+
+
 def test_where_all_is_chance_the_ceiling_is_near_nothing():
     row = told(*world(refs=5, noise=1.0, factor=0.0))[TEST, "references"]
     assert row["ceiling"] < 0.3 and abs(row["rank"]) < 0.1

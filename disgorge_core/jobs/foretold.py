@@ -12,7 +12,7 @@ from disgorge_core.jobs.curved import ESTIMATOR, curvature
 from disgorge_core.jobs.task import Desk
 from disgorge_core.types import Array, Dataset
 
-MOST = 20_000  # records asked, of those to remove and of the others
+MOST = 5_000  # records asked of those to remove and of the others, each: enough for a correlation to .03
 NOTHING = "The estimate is not a number for this model."
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from disgorge_core.comparison import Comparison
 from disgorge_core.jobs import Run
-from disgorge_core.types import Dataset, ForgetSet
+from disgorge_core.types import Array, Dataset, ForgetSet
 from pages.common.panels import Need, View
 from pages.common.services import cases
 
@@ -26,6 +26,7 @@ class Compared:
     comparison: Comparison
     forget: ForgetSet
     data: Dataset
+    arrays: Mapping[str, Array]  # all that was stored, each read when it is asked for
 
     @property
     def outcome(self) -> Mapping[str, Any]:
@@ -54,7 +55,8 @@ def _load(case_id: str, run_id: str, dataset: str) -> Compared:
     result = run.result()
     forget = cases().forget(case_id, result.values["forget"])
     comparison = Comparison.from_arrays(result.arrays)
-    return Compared(run_id, result.values, comparison, forget, cases().dataset(dataset))
+    data = cases().dataset(dataset)
+    return Compared(run_id, result.values, comparison, forget, data, result.arrays)
 
 
 def summary(found: Compared) -> str:

@@ -18,6 +18,7 @@ from pages.common.panels import Need, View
 from pages.common.predictions import Predictions, predictions
 from pages.common.questions import ask_soon
 from pages.common.services import cases
+from pages.common.trusted import trusted
 
 SURE = "First-order estimates; nothing was trained for them. Their order is more reliable than their size."
 BEYOND = (
@@ -124,6 +125,11 @@ def predicted(view: View) -> Predicted:
     withheld = np.zeros(len(after), dtype=bool)
     c = Comparison(now.outputs, after, nothing, forget, forget, withheld)
     return Predicted(view.data, now, c, asked, tuple(found.values.get("notes", ())))
+
+
+def sure(view: View) -> str:
+    """What kind of estimate it is, and how far it was trusted on the chosen model."""
+    return f"{SURE} {trusted(view)}"
 
 
 def unit_of(view: View) -> str:

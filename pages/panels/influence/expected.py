@@ -9,7 +9,7 @@ from disgorge_core import comparison
 from disgorge_core.comparison import REMOVED
 from pages.common import messages
 from pages.common.panels import PANELS, Need, View
-from pages.common.predicted import BEYOND, SURE, Predicted, forget_need, predicted
+from pages.common.predicted import BEYOND, Predicted, forget_need, predicted, sure
 from pages.common.questions import patient
 
 
@@ -71,5 +71,5 @@ def _sentence(view: View, found: Predicted) -> str:
     )
     return (
         f"Score: {what}. Removal worked if the records themselves fall to what the model says of "
-        f"records that it never saw, while the rest stays.{removed} {SURE}"
+        f"records that it never saw, while the rest stays.{removed} {sure(view)}"
     )

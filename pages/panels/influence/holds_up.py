@@ -11,11 +11,11 @@ from pages.common.panels import PANELS, Need, View
 from pages.common.pick_tiles import Line, pick_tiles
 from pages.common.predicted import (
     BEYOND,
-    SURE,
     Predicted,
     forget_need,
     output_of,
     predicted,
+    sure,
     unit_of,
 )
 from pages.common.predictions import label_of
@@ -65,7 +65,7 @@ class HoldsUp:
             )  # fmt: skip
         with right:
             _leaning(view, found)
-        messages.reading(" ".join([SURE, *found.notes]))
+        messages.reading(" ".join([sure(view), *found.notes]))
 
 
 def _flips(found: Predicted) -> str:

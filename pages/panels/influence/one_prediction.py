@@ -9,7 +9,7 @@ from disgorge_core.types import Array
 from pages.common import hand, messages, record_card, state
 from pages.common.panels import PANELS, Need, View
 from pages.common.pick_tiles import pick_tiles
-from pages.common.predicted import SURE, model_need, output_of
+from pages.common.predicted import model_need, output_of, sure
 from pages.common.predictions import Predictions, label_of, predictions
 from pages.common.questions import ask_soon, patient
 from pages.common.services import cases
@@ -118,7 +118,7 @@ def _made_by(view: View, row: int) -> None:
     _ranked(view, "harmful", f"Worked against {it} most", harmful, of)
     messages.reading(
         f"Below each: its label, then by how much the {what} ({unit}) of this prediction would fall (+) or "
-        f"rise (-) without it. A dot marks chosen records. {SURE}"
+        f"rise (-) without it. A dot marks chosen records. {sure(view)}"
     )
 
 

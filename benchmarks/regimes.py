@@ -3,8 +3,9 @@
     python -m benchmarks.regimes [references] [--only EXAMPLE or REGIME ...]
 
 For every regime that an example allows (by its own architecture, else by a linear model) a model is trained
-on everything, the example's suggested records are removed by the regime's own method, and models of the
-same regime that never saw them are trained by other seeds. Columns:
+on everything, by the example's recipe or by what the regime advises in its place. The example's suggested
+records are removed by the regime's own method, and models of the same regime that never saw them are trained
+by other seeds. Columns:
 
     right      share of test records answered rightly, and the difference to a plain model of the same layers
     train      record-passes of the training, in multiples of the plain one
@@ -96,7 +97,8 @@ def fitted(on: Bed, regime: Any, architecture: str) -> Model:
     """The model trained on everything."""
     own = on.like.architecture == architecture
     settings = dict(on.like.architecture_settings) if own else {}
-    return training.fit(on.data, architecture, on.recipe, settings=settings, regime=regime)
+    recipe = training.advised(regime, on.recipe, on.data)[0]
+    return training.fit(on.data, architecture, recipe, settings=settings, regime=regime)
 
 
 def right(on: Bed, model: Model) -> float:
@@ -126,7 +128,8 @@ def line(on: Bed, regime: Any, architecture: str, plain: float, count: int) -> l
     model = fitted(on, regime, architecture)
     full = time.perf_counter() - began
     data, facts = on.data, facts_for(model, on.data, on.forget)
-    burden, score = regime.burden(data, facts.n_train, on.recipe), right(on, model)
+    assert facts.recipe is not None
+    burden, score = regime.burden(data, facts.n_train, facts.recipe), right(on, model)
     passes = burden.passes / (facts.n_train * on.recipe.epochs)
     head = [called(regime, architecture), f"{score:.1%}", f"{100 * (score - plain):+.1f}"]
     head += [f"{value:.2g}" for value in (passes, burden.storage, burden.inference)]

@@ -155,10 +155,10 @@ def _row(on: Bed, name: str, title: str, **settings: float) -> None:
     paired = sum(change.figures.get("paired", 0) for change in changes)
     scales = [change.figures["scale"] for change in changes if "scale" in change.figures]
     said = (
-        f" scale {np.mean(scales):.2f}, paired {paired:g} of {len(changes)} |" if scales else " |"
+        [f"scale {np.mean(scales):.2f}", f"paired {paired:g} of {len(changes)}"] if scales else []
     )
     if name == "compressed_retrain" and len(scales) < len(changes):
-        said = said.replace(" |", f", {len(changes) - len(scales)} in full |")
+        said.append(f"{len(changes) - len(scales)} in full")
     print(f"| | {title} | {cost:.2f} | {cells} {', '.join(said)} |", flush=True)
 
 

@@ -195,6 +195,7 @@ def test_the_offer_says_what_was_measured_for_recipes_like_this():
     assert said in offers["compressed_retrain"].promise
     assert said not in METHODS["compressed_retrain"].promise
     assert RESERVATIONS["few epochs"] in offers["compressed_retrain"].promise  # two of sixteen
+    assert offers["compressed_retrain"].price > 1  # both attempts, then the full recipe
 
 
 # --- a mixed start ------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ Measured on wrong labels of digits at a budget of 20 %, as mean z² on F in mult
 retrainings (`benchmarks/compressed_retrain.md`): plain SGD 1.3, GroupNorm 1.1, BatchNorm 1 between
 convolutions and 3 between linear layers, weight decay 1.2 (0.0001) to 3.5 (0.001), shifted pictures 1.8 at
 three times the cost, Adam 2.5 to 4 (14 at a rate of 0.01: refused), a frozen trunk 9 and one linear layer 23
-(refused); the model before 20 to 170. A recipe of 12 epochs ended in full for four models of five.
+(refused); the model before 20 to 170. Recipes of 12 epochs ended in full for five models of six.
 Fails when: the short runs are far from fitting R: the model is then under-trained, which the guard on the
 validation records answers with longer runs. One layer alone (linear models, heads on a frozen network) ends
 nearly where it must, whatever the seed, and a short run ends elsewhere: refused.
@@ -53,7 +53,7 @@ FITTED = 0.98  # accuracy on R from which the log-law holds
 BOUNDS, BOUNDS_WITH_DECAY = (0.8, 5.0), (0.3, 5.0)
 SAMPLE = 1500  # records of R that medians are taken over
 FASTEST_ADAM = 0.003  # rate of Adam; at 0.01 the paired scale was measured far too large
-FEW = 4  # epochs below which the longer run often loses quality
+FEW = 3  # epochs below which the runs mostly lost too much quality, and the full recipe followed
 PROBED = 16  # records on which it is seen whether the last layer is a temperature
 
 
@@ -135,8 +135,9 @@ class CompressedRetrain:
         return " ".join([self.promise, *self._measured(facts.model, facts.recipe), *few])
 
     def price(self, facts: Facts) -> float:
-        """The budget, for the records that stay."""
-        return self.budget * facts.n_keep / max(1, facts.n_train)
+        """The budget, for the records that stay; with few epochs both attempts and the full recipe."""
+        few = facts.recipe is not None and self.epochs(facts.recipe) < FEW
+        return (1 + 3 * self.budget if few else self.budget) * facts.n_keep / max(1, facts.n_train)
 
     def run(self, context: Context) -> Change:
         """Short runs, once more at double length if quality suffers, then the full recipe."""

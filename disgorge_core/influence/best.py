@@ -38,7 +38,10 @@ class Best:
         5, help="Models that are averaged, the given one among them", min=2, max=100
     )
     of: str = param(
-        "ekfac", help="What scores each of them", choices=("ekfac", "kfac", "last_layer", "trak")
+        "ekfac",
+        label="Scored by",
+        help="What scores each of them",
+        choices=("ekfac", "kfac", "last_layer", "trak"),
     )
 
     @property

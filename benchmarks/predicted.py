@@ -226,7 +226,15 @@ def over_sets(told: Told, real: Real, what: str) -> str:
     e = rank_correlation(np.array(told.means[what]), real.mean(what))
     if np.isnan(e.value):
         return "-"
-    return f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}] of {real.ceiling(what):.2f}"
+    top = real.ceiling(what)
+    of = "" if np.isnan(top) else f" of {top:.2f}"
+    return f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]{of}"
+
+
+def _median(values: Array) -> str:
+    """The median of what is known; "-" where nothing is, as the ceiling of a single seed."""
+    known = values[~np.isnan(values)]
+    return f"{np.median(known):.2f}" if len(known) else "-"
 
 
 def _quartiles(values: list[float]) -> str:
@@ -238,7 +246,7 @@ def rows_for(name: str, b: Bed, held: list[Told], real: Real) -> Iterator[str]:
     """Lines of the first table."""
     for t in held:
         cells = [name, t.name, str(len(b.gone)), *(over_sets(t, real, w) for w in RANKS)]
-        cells += [_quartiles(t.ranks), f"{np.nanmedian(real.ceilings):.2f}", _quartiles(t.page)]
+        cells += [_quartiles(t.ranks), _median(real.ceilings), _quartiles(t.page)]
         yield "| " + " | ".join([*cells, _quartiles(t.factors)]) + " |"
 
 
@@ -249,8 +257,8 @@ def by_kind(name: str, b: Bed, step: Told, real: Real) -> Iterator[str]:
         places = [k for k, g in enumerate(b.gone) if g.kind == kind]
         sizes = [int((b.gone[k].mask & (b.data.split == 0)).sum()) for k in places]
         cells = [name, kind, str(len(places)), f"{min(sizes):,}-{max(sizes):,}"]
-        cells += [f"{np.nanmedian(v[places]):.2f}" for v in (ranks, real.ceilings, factors)]
-        cells += [f"{np.median(v[places]):+.2f}" for v in (own, real.mean("own"))]
+        cells += [_median(v[places]) for v in (ranks, real.ceilings, factors)]
+        cells += [f"{np.median(v[places]):+.3g}" for v in (own, real.mean("own"))]
         yield "| " + " | ".join(cells) + " |"
 
 

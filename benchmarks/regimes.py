@@ -74,17 +74,18 @@ def bed(name: str) -> Bed:
 
 
 def regimes(on: Bed) -> Iterator[tuple[Any, str]]:
-    """Each regime that can be used, with its architecture."""
+    """Each regime that can be used, with its architecture; also by source, where it can go by a column."""
     for kind in REGIMES.values():
         names = {f.name for f in fields(kind)}
         given = {"source": on.source} if "source" in names else {}
         given |= {"core": _all_but(on)} if "core" in names else {}
-        tries = [kind(**given)]
-        tries += [kind(**given, reading="fitted")] if "reading" in names else []
-        kinds = (on.like.architecture, "linear")
-        fits = [(r, a) for r in tries for a in kinds if r.why_not(on.data, a) is None]
-        if on.data.task in kind.tasks and fits:
-            yield fits[0]
+        ways = [given, {**given, "by": on.source}] if "by" in names else [given]
+        for way in ways if on.data.task in kind.tasks else []:
+            tries = [kind(**way)]
+            tries += [kind(**way, reading="fitted")] if "reading" in names else []
+            kinds = (on.like.architecture, "linear")
+            fits = [(r, a) for r in tries for a in kinds if r.why_not(on.data, a) is None]
+            yield from fits[:1]
 
 
 def _all_but(on: Bed) -> str:
@@ -146,8 +147,9 @@ def line(on: Bed, regime: Any, architecture: str, plain: float, count: int) -> l
 
 
 def called(regime: Any, architecture: str) -> str:
-    """A row's name: the regime, its architecture, and whether its reading was fitted."""
-    said = ", reading fitted" if getattr(regime, "reading", "") == "fitted" else ""
+    """A row's name: the regime, its architecture, and where it goes by source or by a fitted reading."""
+    said = ", by source" if getattr(regime, "by", "") else ""
+    said += ", reading fitted" if getattr(regime, "reading", "") == "fitted" else ""
     return f"{regime.name} ({architecture}{said})"
 
 

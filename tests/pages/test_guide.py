@@ -14,7 +14,7 @@ from disgorge_core.guide import FAMILY_PRICES, QUESTIONS, RULES, advise
 from disgorge_core.planning import typical_prices
 from disgorge_core.registry import METHODS
 from disgorge_core.types import Family, Tier, Timing
-from pages.panels.guide.paper import sections
+from pages.panels.guide.paper import _words, sections
 
 Open = Callable[..., AppTest]
 
@@ -56,6 +56,10 @@ def test_every_method_can_be_read_in_full(open_page: Open, name: str) -> None:
     lead, parts = sections(sys.modules[METHODS[name].__module__].__doc__ or "")
     assert lead.strip()
     assert set(parts) == {"Formula", "Source", "Guarantee", "Fails when"}
+
+
+def test_code_in_a_paper_is_shown_as_code_and_nothing_else_is_html() -> None:
+    assert _words("a < b in `regimes.x`") == "a &lt; b in <code>regimes.x</code>"
 
 
 def test_choosing_a_method_shows_its_promise(open_page: Open) -> None:

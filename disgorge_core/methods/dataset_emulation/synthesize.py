@@ -35,7 +35,7 @@ class Synthesize:
     """Draw the training records again without the removed ones, or rely on a private fit."""
 
     again: bool = param(
-        False, label="Draw again in any case",
+        False, label="Always draw again",
         help="Fit, draw and train again even where a privacy bound covers the records",
     )  # fmt: skip
 

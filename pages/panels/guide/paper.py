@@ -24,7 +24,7 @@ def paper(kind: type) -> None:
         text = inspect.cleandoc(sys.modules[kind.__module__].__doc__ or "")
         lead, parts = sections(text)
         body = "".join(_section(head, part) for head, part in parts.items())
-        st.html(f'<div class="dg-paper"><p>{html.escape(_flowing(lead))}</p>{body}</div>')
+        st.html(f'<div class="dg-paper"><p>{_words(_flowing(lead))}</p>{body}</div>')
     _settings(kind)
 
 
@@ -44,7 +44,12 @@ def _block(indented: bool, lines: Iterable[str]) -> str:
     if indented:
         return f"<pre>{html.escape(inspect.cleandoc(chr(10).join(['', *lines])))}</pre>"
     text = _flowing(" ".join(lines))
-    return f"<p>{html.escape(text[:1].upper() + text[1:])}</p>" if text else ""
+    return f"<p>{_words(text[:1].upper() + text[1:])}</p>" if text else ""
+
+
+def _words(text: str) -> str:
+    """As HTML; what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def _flowing(text: str) -> str:

@@ -11,7 +11,8 @@ Chance in training blurs what is measured: another seed of the model before and 
 would have given other margins. Once more as much chance is added to the measured change, as the difference
 of two references times √((1 + 1/M) / 2). If T is the variance of the true change and N that of chance, the
 correlation r with what comes out has r² = (T + N) / (T + 2N), and a perfect estimate would reach
-√(T / (T + N)) = √(2 - 1/r²): the ceiling (after Spearman 1904, attenuation; of ranks it is approximate).
+√(T / (T + N)) = √(2 - 1/r²): the ceiling (after Spearman 1904, attenuation; of ranks it is approximate). It
+is told from five references on: chance moves many records together, so that few draws say little of it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from disgorge_core.types import Array, Dataset, Estimate
 REFERENCES, DISGORGED = "references", "disgorged"
 ASKED = (REMOVED, VALIDATION, TEST)
 LEAST = 10  # records below which nothing is said of their order
+ENOUGH = 5  # references from which a ceiling is told
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,8 @@ def _of_references(c: Comparison, data: Dataset, rows: Array) -> Array:
 
 
 def _chance(c: Comparison, data: Dataset, rows: Array, measured: str) -> Array:
-    """Draws (M - 1, m) of the chance in what was measured; none of a single model."""
-    if measured == DISGORGED or len(c.references) < 2:
+    """Draws (M - 1, m) of the chance in what was measured; none of a single model, or of few."""
+    if measured == DISGORGED or len(c.references) < ENOUGH:
         return np.zeros((0, len(rows)))
     each = _of_references(c, data, rows)
     return np.diff(each, axis=0) * math.sqrt((1 + 1 / len(each)) / 2)

@@ -102,7 +102,7 @@ def test_without_references_only_the_disgorged_model_is_held_against():
     }
 
 
-def test_one_reference_tells_no_ceiling_and_thinned_rows_suffice():
-    found = told(*world(refs=1, noise=0.1, factor=1.0), step=7)
+def test_few_references_tell_no_ceiling_and_thinned_rows_suffice():
+    found = told(*world(refs=4, noise=0.1, factor=1.0), step=7)
     assert sum(row["n"] for row in found.values()) == 2 * 500
     assert all(row["ceiling"] is None for row in found.values())

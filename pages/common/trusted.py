@@ -50,9 +50,9 @@ def order_said(row: Held) -> str:
 
 
 def size_said(row: Held) -> str:
-    """How large the changes were against the predicted ones, in a sentence; empty where order failed."""
+    """How large the changes were against the predicted ones, in a sentence; empty where the order is weak."""
     times = row["factor"]
-    if row["rank"] is None or row["low"] <= 0 or times is None or times <= 0:
+    if row["rank"] is None or row["rank"] < ROUGHLY or times is None or times <= 0:
         return ""
     if 1 / SAME <= times <= SAME:
         return "Its size was about right."

@@ -66,7 +66,8 @@ def test_the_tab_tells_order_and_size_and_influence_how_far_it_was_trusted(
     [
         ({}, "well: rank correlation **0.80** [0.70, 0.90], of about 0.90", "2.0 times too large"),
         ({"factor": 2.3, "ceiling": None}, "ranked the effects well", "2.3 times too small"),
-        ({"rank": 0.3, "low": 0.1, "factor": 1.1}, "weakly", "about right"),
+        ({"rank": 0.5, "low": 0.3, "factor": 1.1}, "roughly", "about right"),
+        ({"rank": 0.3, "low": 0.1, "factor": 1.1}, "weakly", ""),
         ({"rank": 0.1, "low": -0.1}, "did not rank the effects better than chance", ""),
         ({"rank": 0.1, "low": -0.1, "ceiling": 0.1}, "more than the removal does", ""),
         ({"rank": None}, "Too few records", ""),

@@ -131,7 +131,7 @@ def test_texts_and_drawn_splits(call, tmp_path):
 
 
 def test_a_private_training_says_which_recipe_suits_it(call, given, tmp_path):
-    words = ["train", *given, "--regime", "dp_sgd", "--epochs", 1]
+    words = ["train", *given, "--regime", "dp_sgd", "--epochs", 60]
     notes = call(*words, "--lr", 0.1, "--out", tmp_path / "a")[2]
     flags = re.search(r"advises (--lr \S+ --batch \d+ --momentum 0)", notes)
     assert flags

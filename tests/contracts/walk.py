@@ -202,7 +202,11 @@ def influence(b: Bench) -> None:
         mine = np.flatnonzero(b.gone & (b.data.split == 0))
         np.testing.assert_array_equal(np.sort(found.arrays["forget_rows"]), mine)
         whole, each = found.arrays["on_queries"], found.arrays["by_record"]
-        assert np.isfinite(whole).all() and each.any(), estimator
+        asked = np.isin(b.data.y[found.arrays["query_rows"]], b.data.y[mine]).any()
+        votes = (
+            estimator == "knn_shapley"
+        )  # of records whose class nobody asks for, it may say nothing
+        assert np.isfinite(whole).all() and (each.any() or (votes and not asked)), estimator
         scale = np.abs(each).max() * len(each)
         np.testing.assert_allclose(whole.mean(), each.sum(), atol=1e-4 * scale)
 

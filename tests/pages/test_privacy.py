@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,15 +95,19 @@ def test_before_a_private_training_its_reach_and_recipe_are_said(
     case: Case,
     lanes_of_app,  # noqa: F811
 ) -> None:
-    app = open_page("case/model", case=case.id, tab="Train")
+    small = cases.model(case.models[0])
+    with torch.no_grad():  # other weights, another digest
+        next(small.network.parameters()).mul_(1.1)
+    long = replace(small, recipe=replace(small.recipe, epochs=60), name="long")
+    app = open_page("case/model", case=case.id, model=cases.add_model(case.id, long), tab="Train")
     assert not [m for m in app.metric if "covered" in m.label]
     app.selectbox(key="train_regime").set_value("dp_sgd").run()
     assert not app.exception
     boxes = {box.label: box.value for box in app.number_input}
-    own = cases.model(case.models[0]).recipe
-    rate = own.lr / (1 - own.momentum) * math.sqrt(500 / own.batch)
-    rate = min(rate, 1000 * 3 / 12 / (own.epochs * 2))
-    assert (boxes["Batch size"], boxes["Momentum"]) == (500, 0.0)
+    own = long.recipe
+    rate = own.lr / (1 - own.momentum) * math.sqrt(400 / own.batch)
+    rate = min(rate, 1000 * 3 / 12 / (own.epochs * 3))
+    assert (boxes["Batch size"], boxes["Momentum"]) == (400, 0.0)  # 60,000 passes in 150 steps
     assert boxes["Learning rate"] == pytest.approx(rate, rel=0.05)
     (together,) = (m.value for m in app.metric if "covered" in m.label)
     assert together == "1"  # 2 e³ 1e-4 is above 1/1000

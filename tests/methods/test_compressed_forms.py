@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -14,12 +15,13 @@ from torch import nn
 
 import disgorge_core as dg
 from disgorge_core import metrics, training
+from disgorge_core.data.forget_set import from_mask
 from disgorge_core.disgorging import applicable, disgorge
 from disgorge_core.errors import BadForgetSet, NotApplicable
 from disgorge_core.methods.retraining.logit_scale import degree, grown, is_temperature, scaled
 from disgorge_core.methods.retraining.short_recipe import shorter
 from disgorge_core.models.layers import build, initialise
-from disgorge_core.models.prediction import logits
+from disgorge_core.models.prediction import inputs, logits
 from disgorge_core.registry import EXAMPLES, METHODS
 from disgorge_core.types import Array, Dataset, Layer, Member, Model, Outcome, Recipe, Tier
 from disgorge_core.words import RESERVATIONS, reservation
@@ -231,3 +233,32 @@ def test_a_sub_class_goes_by_a_fresh_start_and_stays_with_much_of_the_old_weight
     assert metrics.accuracy(logits(model, x), y).value > 0.95
     assert abs(found[0.0] - theirs) <= 0.05
     assert found[0.6] - theirs >= 0.2
+    fresh = training.refit(model, data, ~gone, recipe=replace(recipe, epochs=1), seed=9)
+    student = taught(fresh, model, data, ~gone & (data.split == 0))
+    assert metrics.accuracy(logits(student, x), y).value - theirs >= 0.2
+
+
+def taught(fresh: Model, teacher: Model, data: Dataset, keep: Array) -> Model:
+    """A network that learns the old one's answers on what is kept: it never sees F, and yet learns of it."""
+    member, x = copy.deepcopy(fresh.members[0]), data.take(np.flatnonzero(keep))
+    with torch.no_grad():
+        wanted = teacher.network(inputs(teacher.members[0], x))
+    steps, z = torch.optim.Adam(member.network.parameters(), lr=3e-3), inputs(member, x)
+    for _ in range(300):
+        steps.zero_grad()
+        torch.nn.functional.mse_loss(member.network(z), wanted).backward()
+        steps.step()
+    return replace(fresh, members=(member,))
+
+
+def test_random_records_are_answered_as_by_full_retrainings():
+    """The easy case: most of them are answered rightly without having been seen."""
+    data = EXAMPLES["digits"]().dataset()
+    gone = np.isin(np.arange(len(data)), data.rows("train")[::20])
+    x, y = data.take(np.flatnonzero(gone)), data.y[gone]
+    recipe = replace(RECIPE, epochs=24, lr=0.1, batch=64)
+    model = training.fit(data, plain().layers or (), recipe)
+    full = training.refit_many(model, data, np.repeat(~gone[None], 4, 0), [1, 2, 3, 4], workers=1)
+    theirs = np.mean([metrics.accuracy(z, y).value for z in full.logits(x)])
+    found = disgorge(model, data, from_mask(data, gone, "each twentieth"), "compressed_retrain")
+    assert abs(metrics.accuracy(logits(found.model, x), y).value - theirs) <= 0.05

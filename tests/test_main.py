@@ -35,7 +35,14 @@ def iris(tmp_path: Path) -> Path:
 def start(folder: Path, *words: str, **more: object) -> subprocess.Popen[bytes]:
     own = {**os.environ, **THREADS, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "error", "-m", "disgorge_core", *words]
-    return subprocess.Popen(command, cwd=folder, env=own, stdout=subprocess.PIPE, **more)  # type: ignore[call-overload]
+    return subprocess.Popen(  # type: ignore[call-overload]
+        command, cwd=folder, env=own, stdout=subprocess.PIPE, preexec_fn=_hears_keys, **more
+    )
+
+
+def _hears_keys() -> None:
+    """Ctrl+C ends the run also where the tests themselves run in the background, deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_done_in_a_shell(iris):

@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from disgorge_core.models.prediction import logsumexp
 from disgorge_core.types import Array, Estimate
 
 Z95 = 1.959963984540054  # 97.5 % point of the normal distribution
@@ -74,13 +75,13 @@ def margins(logits: Array, y: Array) -> Array:
     own = np.take_along_axis(z, y[:, None], axis=1)[:, 0]
     others = z.copy()
     np.put_along_axis(others, y[:, None], -np.inf, axis=1)
-    return own - _logsumexp(others)
+    return own - logsumexp(others)
 
 
 def nll(logits: Array, y: Array) -> Array:
     """Negative log-likelihood (n,) of the own class, in nats."""
     z = logits.astype(np.float64)
-    return _logsumexp(z) - np.take_along_axis(z, y[:, None], axis=1)[:, 0]
+    return logsumexp(z) - np.take_along_axis(z, y[:, None], axis=1)[:, 0]
 
 
 def confusion(logits: Array, y: Array, classes: int) -> Array:
@@ -129,11 +130,6 @@ def _shares(values: Array, edges: Array) -> Array:
     """Share (n, bins) of values (M, n) from each edge (bins + 1, n) to the next; the last holds its end."""
     place = sum((values >= edge).astype(np.int8) for edge in edges[1:-1])
     return np.stack([(place == k).mean(0) for k in range(len(edges) - 1)], axis=1)
-
-
-def _logsumexp(z: Array) -> Array:
-    top = z.max(1)
-    return top + np.log(np.exp(z - top[:, None]).sum(1))
 
 
 # --- regression ---------------------------------------------------------------------------------

@@ -62,6 +62,12 @@ def softmax(z: Array) -> Array:
     return e / e.sum(-1, keepdims=True)
 
 
+def logsumexp(z: Array, axis: int = -1) -> Array:
+    """log Σ exp over an axis, without overflow."""
+    top = z.max(axis, keepdims=True)
+    return np.asarray(np.squeeze(top, axis) + np.log(np.exp(z - top).sum(axis)))
+
+
 def mean_logits(model: Model, x: Any) -> Array:
     """Mean of the members' logits."""
     return np.mean([member_logits(member, x) for member in model.members], axis=0)

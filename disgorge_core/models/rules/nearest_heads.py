@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from disgorge_core.models.prediction import batches
+from disgorge_core.models.prediction import batches, logsumexp
 from disgorge_core.models.trunk import Seen
 from disgorge_core.registry import RULES
 from disgorge_core.types import Array, Model
@@ -71,20 +71,14 @@ def _answer(seen: Seen, places: Sequence[Places], scale: float, model: Model, x:
             size = np.square(exact).sum(1)
         points = own.points.astype(np.float64)
         gaps = size[:, None] + np.square(points).sum(1) - 2 * exact @ points.T
-        near.append(_total(np.log(own.counts) - np.maximum(gaps, 0.0) / scale))
+        near.append(logsumexp(np.log(own.counts) - np.maximum(gaps, 0.0) / scale))
         said.append(answers.double().numpy())
     share = np.stack(near)  # log π (members, n)
-    share = share - _total(share, axis=0)
+    share = share - logsumexp(share, axis=0)
     if model.task == "regression":
         return np.asarray((np.exp(share)[..., None] * np.stack(said)).sum(0))
-    sure = [one - _total(one)[:, None] for one in said]
-    return _total(share[..., None] + np.stack(sure), axis=0)
-
-
-def _total(z: Array, axis: int = -1) -> Array:
-    """log Σ exp."""
-    top = z.max(axis, keepdims=True)
-    return np.asarray(np.log(np.exp(z - top).sum(axis)) + np.squeeze(top, axis))
+    sure = [one - logsumexp(one)[:, None] for one in said]
+    return logsumexp(share[..., None] + np.stack(sure), axis=0)
 
 
 def places_of(z: Array, y: Array | None) -> Places:

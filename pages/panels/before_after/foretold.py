@@ -27,7 +27,6 @@ READING = (
     "A point is a record. The further right, the more its {what} was expected to rise; the higher, the more "
     "it did. On the dotted line the size was right as well."
 )
-OLD = "This run kept no prediction: it was made before predictions were stored."
 
 
 @PANELS.register
@@ -42,7 +41,7 @@ class Foretold:
         found = compared.current(view)
         if found is None:
             return compared.NOTHING
-        kept = found.values.get("prediction", {"why_not": OLD})
+        kept = found.values["prediction"]
         if kept["why_not"]:
             sentence = f"Influence could predict nothing of this removal. {kept['why_not']}"
             return Need(sentence, "disgorge/plan", "Plan a run")

@@ -17,7 +17,7 @@ from disgorge_core.types import Array, Dataset
 
 TILE, ACROSS, DOWN = 44, 12, 3
 BARS = 5
-MARKED = 7  # tiles that show records of the forget set
+MARKED, APART = 7, 5  # tiles that show records of the forget set, and from one to the next
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
@@ -31,12 +31,13 @@ def cover(name: str) -> str:
 
 
 def _mosaic(data: Dataset, forget: Array) -> str:
-    draw = np.random.default_rng(0)
-    count = ACROSS * DOWN
-    gone = np.flatnonzero(forget)
-    gone = draw.choice(gone, min(MARKED, len(gone)), replace=False)
-    rest = draw.choice(np.flatnonzero(~forget), count - len(gone), replace=False)
-    marks = draw.choice(count // 2, len(gone), replace=False)  # in the half that narrow cards show
+    count, order = (
+        ACROSS * DOWN,
+        np.argsort(data.keys, kind="stable"),
+    )  # mixed, and the same each time
+    gone = order[forget[order]][:MARKED]
+    rest = order[~forget[order]][: count - len(gone)]
+    marks = np.arange(len(gone)) * APART % (count // 2)  # in the half that narrow cards show
     sheet = Image.new("RGB", (ACROSS * TILE, DOWN * TILE), "white")
     others = iter(rest)
     found = dict(zip(marks.tolist(), gone.tolist(), strict=True))
